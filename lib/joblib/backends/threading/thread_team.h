@@ -1,0 +1,81 @@
+// ThreadTeam: the threads that one Parallel call has, and its queue of batches.
+//
+// Its own queue and its own threads for each call: n_jobs is a true bound,
+// callers share no lock, and nested calls can't starve each other. A thread
+// without work takes half of the unstarted tasks of a running batch; where
+// there are none it sleeps, still the team's, until the call is over.
+//
+// Thread-safety: any thread may call any method but Serve (a leased thread on
+// itself) and Help (the calling thread).
+#ifndef JOBLIB_BACKENDS_THREADING_THREAD_TEAM_H_
+#define JOBLIB_BACKENDS_THREADING_THREAD_TEAM_H_
+
+#include <atomic>
+#include <cfenv>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "joblib/backends/threading/thread_pool.h"
+#include "joblib/core/batch_state.h"
+
+namespace joblib::internal {
+
+class ThreadTeam final : public BackendCall,
+                         public std::enable_shared_from_this<ThreadTeam> {
+ public:
+  // At most n_workers threads, counting the calling one if it helps. `call`
+  // may be null: then there is nothing to steal. Captures the caller's
+  // floating-point environment for the threads.
+  ThreadTeam(std::weak_ptr<BatchReceiver> call, int n_workers,
+             bool caller_helps);
+
+  void Submit(Batch batch) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OfferTail() override ABSL_LOCKS_EXCLUDED(mu_);
+  void Abort() override ABSL_LOCKS_EXCLUDED(mu_);
+  void Help(const std::atomic<bool>& over) override ABSL_LOCKS_EXCLUDED(mu_);
+  void WakeHelper() override { helper_.parker.Unpark(); }
+  int workers() const override ABSL_LOCKS_EXCLUDED(mu_);
+  void Close() override ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What a leased thread does; afterwards it is back in the pool, or waits to
+  // be assigned here again.
+  void Serve(PoolThread* thread) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  enum class Turn { kRun, kWait, kLeave };
+  // The next thing for `thread` to do; a batch to run, or it is listed as
+  // waiting.
+  Turn NextTurn(PoolThread* thread, const std::atomic<bool>* over,
+                Batch* batch) ABSL_LOCKS_EXCLUDED(mu_);
+  Batch Steal();
+  // How the wait of `thread` has ended, or ends with this.
+  enum class Wait { kStopped, kCalled, kClosed };
+  Wait StopWaiting(PoolThread* thread) ABSL_LOCKS_EXCLUDED(mu_);
+  // A thread to call, no longer waiting, or null.
+  PoolThread* CallWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Call(PoolThread* thread);
+
+  const std::weak_ptr<BatchReceiver> call_;
+  const int n_workers_;
+  const bool caller_helps_;
+  std::fenv_t float_environment_;
+  PoolThread helper_;  // The calling thread, worker 0 if it helps.
+
+  mutable absl::Mutex mu_;
+  std::deque<Batch> queue_ ABSL_GUARDED_BY(mu_);
+  std::vector<PoolThread*> waiting_ ABSL_GUARDED_BY(mu_);
+  std::vector<PoolThread*> called_ ABSL_GUARDED_BY(mu_);  // On their way.
+  int leased_ ABSL_GUARDED_BY(mu_) = 0;
+  bool pool_is_empty_ ABSL_GUARDED_BY(mu_) = false;  // Lend failed.
+  bool helping_ ABSL_GUARDED_BY(mu_) = false;
+  bool aborted_ ABSL_GUARDED_BY(mu_) = false;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::atomic<int> serving_{0};  // Leased threads inside Serve.
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_BACKENDS_THREADING_THREAD_TEAM_H_

@@ -1,0 +1,120 @@
+// BackendParams: the free-form parameters of a backend, by name.
+//
+//   parallel_config scope({.backend = "loky",
+//                          .backend_params = {{"idle_worker_timeout", 10}}});
+//
+// Values: copy like a map.
+#ifndef JOBLIB_CORE_BACKEND_PARAMS_H_
+#define JOBLIB_CORE_BACKEND_PARAMS_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "joblib/core/setting.h"
+
+namespace joblib {
+
+template <class F, class... Args>
+class DelayedCall;
+
+namespace internal {
+// A delayed call given as a parameter (loky's `initializer`), type erased.
+class KeptCall {
+ public:
+  virtual ~KeptCall() = default;
+};
+template <class Call>
+class TypedKeptCall final : public KeptCall {
+ public:
+  explicit TypedKeptCall(Call call) : call(std::move(call)) {}
+  Call call;
+};
+}  // namespace internal
+
+// A number, bool, text, list or map of these, or a delayed call. The map:
+// `{{"GPU", 1}}`. Two delayed calls are equal if they are the same object.
+class BackendParam {
+ public:
+  using List = std::vector<BackendParam>;
+  using Map = std::map<std::string, BackendParam>;
+
+  template <class N>
+    requires internal::kNumber<N>
+  BackendParam(N n) {
+    if constexpr (std::is_same_v<N, bool>) {
+      value_ = n;
+    } else if constexpr (std::is_integral_v<N>) {
+      value_ = static_cast<std::int64_t>(n);
+    } else {
+      value_ = static_cast<double>(n);
+    }
+  }
+  template <class S>
+    requires internal::kText<S>
+  BackendParam(S&& text) : value_(std::string(std::forward<S>(text))) {}
+  template <class F, class... Args>
+  BackendParam(DelayedCall<F, Args...> call)
+      : value_(std::shared_ptr<const internal::KeptCall>(
+            std::make_shared<
+                internal::TypedKeptCall<DelayedCall<F, Args...>>>(
+                std::move(call)))) {}
+  BackendParam(List list) : value_(std::move(list)) {}
+  BackendParam(Map entries)
+      : value_(std::make_shared<const Map>(std::move(entries))) {}
+  BackendParam(
+      std::initializer_list<std::pair<const std::string, BackendParam>> entries)
+      : BackendParam(Map(entries)) {}
+
+  // Null where the parameter is of another kind.
+  const bool* as_bool() const { return std::get_if<bool>(&value_); }
+  const std::int64_t* as_integer() const {
+    return std::get_if<std::int64_t>(&value_);
+  }
+  const double* as_double() const { return std::get_if<double>(&value_); }
+  const std::string* as_text() const {
+    return std::get_if<std::string>(&value_);
+  }
+  const List* as_list() const { return std::get_if<List>(&value_); }
+  const Map* as_map() const {
+    auto* map = std::get_if<std::shared_ptr<const Map>>(&value_);
+    return map != nullptr ? map->get() : nullptr;
+  }
+
+  friend bool operator==(const BackendParam& a, const BackendParam& b) {
+    const Map* map_a = a.as_map();
+    const Map* map_b = b.as_map();
+    if (map_a != nullptr && map_b != nullptr) return *map_a == *map_b;
+    return a.value_ == b.value_;
+  }
+
+ private:
+  std::variant<bool, std::int64_t, double, std::string, List,
+               std::shared_ptr<const Map>,
+               std::shared_ptr<const internal::KeptCall>>
+      value_;
+};
+
+using BackendParams = std::map<std::string, BackendParam>;
+
+// Its own class: `{{"a", 1}, {"b", "x"}}` needs an initializer_list constructor
+// at the field itself. `{}` means unset.
+class BackendParamsSetting : public Setting<BackendParams> {
+ public:
+  BackendParamsSetting() = default;
+  BackendParamsSetting(None) : Setting(none) {}
+  BackendParamsSetting(BackendParams params) : Setting(std::move(params)) {}
+  BackendParamsSetting(
+      std::initializer_list<std::pair<const std::string, BackendParam>> entries)
+      : Setting(BackendParams(entries)) {}
+};
+
+}  // namespace joblib
+
+#endif  // JOBLIB_CORE_BACKEND_PARAMS_H_

@@ -1,0 +1,180 @@
+// BatchState: a range of a block's tasks on its way, and the protocol by which
+// its runner claims tasks while other threads may take the unstarted rest.
+// BatchReceiver: the call that a batch belongs to, as core sees it.
+//
+// The claim is Cilk's THE protocol (Frigo, Leiserson, Randall 1998): the runner
+// publishes `next`, then looks at `limit`; a thief lowers `limit`, then looks at
+// `next`. Between the two each needs a full fence. The runner's is left out
+// where the thief can force it on all threads (membarrier(2), native/
+// heavy_fence.h), so that a claim costs two plain memory accesses.
+#ifndef JOBLIB_CORE_BATCH_STATE_H_
+#define JOBLIB_CORE_BATCH_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "joblib/core/batch.h"
+#include "joblib/core/thread_state.h"
+
+namespace joblib::internal {
+
+class BatchState;
+
+// Delayed calls that were read together and the room for their results. The
+// typed part is in parallel/typed_block.h.
+class TaskBlock {
+ public:
+  virtual ~TaskBlock() = default;
+  // Runs the tasks that `batch` can claim.
+  virtual void Run(BatchState& batch) noexcept = 0;
+  // Destroys the calls [begin, end), which never ran. Where each task's error is
+  // a value, `error` is their outcome, unless it is null.
+  virtual void Discard(std::uint32_t begin, std::uint32_t end,
+                       const std::exception_ptr& error) noexcept = 0;
+  // The results [begin, end) go; nobody will take them.
+  virtual void DestroyResults(std::uint32_t begin,
+                              std::uint32_t end) noexcept = 0;
+  // Where each task's error is a value: task `index` has this one instead of
+  // what it returned. Else false.
+  virtual bool ReplaceResult(std::uint32_t index,
+                             const std::exception_ptr& error) noexcept = 0;
+
+  std::int64_t first = 0;    // Index of its first task in the call.
+  std::uint32_t size = 0;    // Tasks in it.
+  std::uint32_t batches = 0;  // Not yet released; under the call's lock.
+};
+
+class BatchState {
+ public:
+  // Runner only: the index, in the block, of the task to run next. False: the
+  // batch is over. What the task before this one produced is published by it.
+  bool Claim(std::uint32_t* index) {
+    const std::uint32_t mine = next_.load(std::memory_order_relaxed);
+    if (asymmetric_) {
+      next_.store(mine + 1, std::memory_order_release);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      next_.exchange(mine + 1, std::memory_order_seq_cst);
+    }
+    *index = mine;
+    if (mine < limit_.load(asymmetric_ ? std::memory_order_relaxed
+                                       : std::memory_order_seq_cst) &&
+        thread_->config == config_) [[likely]] {
+      return true;
+    }
+    return ClaimSlowly(index);
+  }
+  // Runner only: task `index` threw. False: the batch ends with that.
+  bool Fail(std::uint32_t index, std::exception_ptr error);
+
+  TaskBlock* block = nullptr;
+  BatchReceiver* receiver = nullptr;
+  // The tasks of the block that are this batch's, under the call's lock:
+  // [begin, end) without what was taken from it; [begin, done) have ended.
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  std::uint32_t done = 0;
+  std::uint32_t taken = 0;   // Results that a generator's reader has.
+  bool running = false;
+  bool failed = false;       // Task `done` threw.
+  bool is_tail = false;      // Taken from another one: asks for no further.
+  TaskContext* context = nullptr;  // Of the runner, while running.
+
+ private:
+  friend class BatchReceiver;
+  bool ClaimSlowly(std::uint32_t* index);
+
+  // Constant while it runs.
+  bool asymmetric_ = false;
+  ThreadState* thread_ = nullptr;
+  const Config* config_ = nullptr;
+  alignas(64) std::atomic<std::uint32_t> next_{0};
+  alignas(64) std::atomic<std::uint32_t> limit_{0};
+};
+
+// Thread-safety: any thread.
+class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
+ public:
+  virtual ~BatchReceiver() = default;
+
+  virtual std::size_t BatchSize(const BatchState& batch) = 0;
+  // Runs and reports. worker_index < 0: not known to the backend.
+  virtual void RunBatch(BatchState& batch, int worker_index) = 0;
+  virtual void FailBatch(BatchState& batch, std::exception_ptr error) = 0;
+  virtual void DropBatch(BatchState& batch) = 0;
+  // The larger part of the unstarted tasks of some running batch; empty if none
+  // has any.
+  virtual Batch StealTail() = 0;
+
+  // For the backend that was given a batch of this call.
+  const std::shared_ptr<class BackendCall>& backend_call() const {
+    return backend_call_;
+  }
+  static BatchReceiver* Of(const Batch& batch) {
+    return batch.receiver_.get();
+  }
+  // As Batch::run(), by the call's worker `worker_index`.
+  static void Run(Batch batch, int worker_index) {
+    BatchReceiver& receiver = *batch.receiver_;
+    receiver.RunBatch(*batch.Report(), worker_index);
+  }
+
+ protected:
+  friend class BatchState;
+  // The runner's slow path: `batch` has run up to `claimed`, which it wants to
+  // run next. True: it may run *index.
+  virtual bool ClaimUnderLock(BatchState& batch, std::uint32_t* index) = 0;
+  virtual bool FailUnderLock(BatchState& batch, std::uint32_t index,
+                             std::exception_ptr error) = 0;
+
+  Batch MakeBatch(BatchState& state) {
+    return Batch(shared_from_this(), &state);
+  }
+  // Access for the one class that steers the claims.
+  static std::atomic<std::uint32_t>& NextOf(BatchState& b) { return b.next_; }
+  static std::atomic<std::uint32_t>& LimitOf(BatchState& b) { return b.limit_; }
+  static void Bind(BatchState& b, bool asymmetric, ThreadState* thread,
+                   const Config* config) {
+    b.asymmetric_ = asymmetric;
+    b.thread_ = thread;
+    b.config_ = config;
+  }
+
+  std::shared_ptr<BackendCall> backend_call_;
+};
+
+inline bool BatchState::ClaimSlowly(std::uint32_t* index) {
+  return receiver->ClaimUnderLock(*this, index);
+}
+inline bool BatchState::Fail(std::uint32_t index, std::exception_ptr error) {
+  return receiver->FailUnderLock(*this, index, std::move(error));
+}
+
+// What a built-in backend keeps for one call: it goes there without a look at
+// other calls. A backend without one gets its batches by submit() alone.
+//
+// Thread-safety: any thread; Help on the calling thread only.
+class BackendCall {
+ public:
+  virtual ~BackendCall() = default;
+  virtual void Submit(Batch batch) = 0;
+  // A batch with several tasks begins: an idle worker could take some.
+  virtual void OfferTail() = 0;
+  // Starts nothing more and drops what is queued; running tasks go on.
+  virtual void Abort() = 0;
+  // Lets the calling thread take part until `over`; see WakeHelper.
+  virtual void Help(const std::atomic<bool>& over) = 0;
+  // After `over` became true.
+  virtual void WakeHelper() = 0;
+  // How many workers the call has, at least as far as is known now.
+  virtual int workers() const = 0;
+  // The call is over: its workers go back. Once.
+  virtual void Close() = 0;
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_CORE_BATCH_STATE_H_

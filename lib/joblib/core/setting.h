@@ -1,0 +1,137 @@
+// Setting: an option with joblib's three states: not given, None, a value.
+//
+//   Setting<Integer> verbose;         // Unset: the enclosing scope decides.
+//   Setting<Integer> verbose = none;  // Python's explicit None.
+//   Setting<Integer> verbose = 10;
+//
+// Which state wins over which scope is joblib's rule, option by option; a plain
+// std::optional can't say it. Values: copy and compare like one. Source:
+// joblib.parallel_config's documentation.
+#ifndef JOBLIB_CORE_SETTING_H_
+#define JOBLIB_CORE_SETTING_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace joblib {
+
+class ParallelBackendBase;
+
+// Python's explicit None. Not constructible from {}: `.n_jobs = {}` stays
+// unset.
+struct None {
+  explicit constexpr None(int) {}
+};
+inline constexpr None none{0};
+
+namespace internal {
+
+template <class T>
+inline constexpr bool kNumber = std::is_arithmetic_v<T>;
+template <class T>
+inline constexpr bool kInteger =
+    std::is_integral_v<T> && !std::is_same_v<T, bool>;
+// Refuses nullptr, which std::string would take and crash on.
+template <class T>
+inline constexpr bool kText =
+    std::is_convertible_v<T, std::string> &&
+    !std::is_null_pointer_v<std::remove_cvref_t<T>>;
+
+// What each kind of field takes as a value. The converting constructors make
+// the fields' spelling.
+struct Text {
+  template <class S>
+    requires kText<S>
+  Text(S&& text) : value(std::forward<S>(text)) {}
+  std::string value;
+};
+
+struct BackendChoice {
+  template <class S>
+    requires kText<S>
+  BackendChoice(S&& name) : name(std::forward<S>(name)) {}
+  template <class D>
+    requires std::is_convertible_v<D*, ParallelBackendBase*>
+  BackendChoice(std::shared_ptr<D> instance) : instance(std::move(instance)) {}
+  std::string name;                               // Where `instance` is null.
+  std::shared_ptr<ParallelBackendBase> instance;  // Shared with the caller.
+};
+
+// A requested number of jobs; fractions are rounded toward zero when used.
+struct JobCount {
+  template <class N>
+    requires kNumber<N>
+  JobCount(N n) : value(static_cast<double>(n)) {}
+  double value;
+};
+
+struct Integer {
+  template <class N>
+    requires kInteger<N>
+  Integer(N n) : value(static_cast<std::int64_t>(n)) {}
+  std::int64_t value;
+};
+
+struct Seconds {
+  template <class N>
+    requires kNumber<N>
+  Seconds(N seconds) : value(static_cast<double>(seconds)) {}
+  template <class Rep, class Period>
+  Seconds(std::chrono::duration<Rep, Period> duration)
+      : value(std::chrono::duration<double>(duration).count()) {}
+  double value;
+};
+
+// batch_size, pre_dispatch, max_nbytes.
+struct IntegerOrText {
+  template <class N>
+    requires kInteger<N>
+  IntegerOrText(N n) : number(static_cast<std::int64_t>(n)) {}
+  template <class S>
+    requires kText<S>
+  IntegerOrText(S&& text) : text(std::forward<S>(text)), is_text(true) {}
+  std::int64_t number = 0;
+  std::string text;
+  bool is_text = false;
+};
+
+}  // namespace internal
+
+template <class V>
+class Setting {
+ public:
+  Setting() = default;
+  Setting(None) : set_(true) {}
+  template <class U>
+    requires(!std::is_same_v<std::remove_cvref_t<U>, Setting> &&
+             !std::is_same_v<std::remove_cvref_t<U>, None> &&
+             std::is_convertible_v<U &&, V>)
+  Setting(U&& value) : set_(true), value_(V(std::forward<U>(value))) {}
+
+  // None or a value was given.
+  bool is_set() const { return set_; }
+  bool is_none() const { return set_ && !value_.has_value(); }
+  bool has_value() const { return value_.has_value(); }
+  // Requires has_value().
+  const V& value() const { return *value_; }
+  // This setting if it is set, else `enclosing`: how scopes merge.
+  const Setting& Or(const Setting& enclosing) const {
+    return set_ ? *this : enclosing;
+  }
+
+ private:
+  bool set_ = false;
+  std::optional<V> value_;
+};
+
+using NJobs = Setting<internal::JobCount>;
+using MmapMode = Setting<internal::Text>;
+
+}  // namespace joblib
+
+#endif  // JOBLIB_CORE_SETTING_H_

@@ -1,0 +1,64 @@
+// ThreadState: what joblib knows of the calling thread: the configuration that
+// is active on it and the task it runs.
+//
+// Each thread sees its own only. Usable at any time, static destructors and
+// threads that are ending included: it is never destroyed.
+#ifndef JOBLIB_CORE_THREAD_STATE_H_
+#define JOBLIB_CORE_THREAD_STATE_H_
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "joblib/core/config.h"
+
+namespace joblib::internal {
+
+class CallControl;
+class StopState;
+
+// The task that a thread runs; lives on that thread's stack.
+struct TaskContext {
+  CallControl* call = nullptr;  // Null: a plain loop that nobody can stop.
+  // The task whose own Parallel call runs this one on the same thread (a
+  // sequential call); null for a task that a pool runs.
+  const TaskContext* outer = nullptr;
+  int worker_index = 0;
+  // Whether this task, or one around it, runs on a pool of threads.
+  bool below_threads = false;
+  // With task_timeout: the stop of this very task.
+  std::shared_ptr<StopState> own_stop;
+  // The same in a plain loop, where nobody else could signal it.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+};
+
+struct ThreadState {
+  // Holds one reference; null stands for the default configuration.
+  const Config* config = nullptr;
+  const TaskContext* task = nullptr;
+};
+
+// The same address for a thread's whole life.
+ThreadState* CurrentThread();
+
+// The active configuration of the calling thread.
+ConfigRef ActiveConfig();
+// Replaces it and returns the former one.
+ConfigRef SwapActiveConfig(ConfigRef config);
+
+// Runs a piece of code under another configuration and task; puts back what was
+// there, whatever the code left behind.
+class ThreadStateScope {
+ public:
+  ThreadStateScope(ConfigRef config, const TaskContext* task);
+  ThreadStateScope(const ThreadStateScope&) = delete;
+  ~ThreadStateScope();
+
+ private:
+  ConfigRef former_config_;
+  const TaskContext* former_task_;
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_CORE_THREAD_STATE_H_

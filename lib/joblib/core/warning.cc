@@ -1,0 +1,53 @@
+#include "joblib/core/warning.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/base/const_init.h"
+#include "absl/synchronization/mutex.h"
+
+namespace joblib {
+namespace {
+
+ABSL_CONST_INIT absl::Mutex mu(absl::kConstInit);
+// Never destroyed: static destructors may warn too.
+std::shared_ptr<const WarningHandler>* handler ABSL_GUARDED_BY(mu) = nullptr;
+
+void PrintWarning(const Warning& warning) {
+  std::fprintf(stderr, "%s: %s\n", warning.category.c_str(),
+               warning.message.c_str());
+}
+
+}  // namespace
+
+WarningHandler set_warning_handler(WarningHandler new_handler) {
+  auto next = std::make_shared<const WarningHandler>(std::move(new_handler));
+  absl::MutexLock lock(&mu);
+  if (handler == nullptr) {
+    handler = new std::shared_ptr<const WarningHandler>(
+        std::make_shared<const WarningHandler>());
+  }
+  handler->swap(next);
+  return *next;
+}
+
+namespace internal {
+
+void Warn(const std::string& message) {
+  std::shared_ptr<const WarningHandler> current;
+  {
+    absl::MutexLock lock(&mu);
+    if (handler != nullptr) current = *handler;
+  }
+  const Warning warning{"UserWarning", message};
+  if (current != nullptr && *current) {
+    (*current)(warning);
+  } else {
+    PrintWarning(warning);
+  }
+}
+
+}  // namespace internal
+}  // namespace joblib

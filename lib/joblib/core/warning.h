@@ -1,0 +1,31 @@
+// Warnings go through one handler of the process, which a program or a test may
+// replace. The default one prints "category: message" to stderr.
+//
+// Thread-safety: any thread. The handler runs on the thread that called into
+// the library and may call back into it; what it throws reaches that caller.
+#ifndef JOBLIB_CORE_WARNING_H_
+#define JOBLIB_CORE_WARNING_H_
+
+#include <functional>
+#include <string>
+
+namespace joblib {
+
+struct Warning {
+  std::string category;  // "UserWarning", as in Python.
+  std::string message;
+};
+
+using WarningHandler = std::function<void(const Warning&)>;
+
+// Returns the former handler. An empty one stands for the default.
+WarningHandler set_warning_handler(WarningHandler handler);
+
+namespace internal {
+// Hands a UserWarning to the handler.
+void Warn(const std::string& message);
+}  // namespace internal
+
+}  // namespace joblib
+
+#endif  // JOBLIB_CORE_WARNING_H_

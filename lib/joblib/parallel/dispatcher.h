@@ -1,0 +1,226 @@
+// Dispatcher: one call of Parallel on a backend with several workers. Reads the
+// input under the pre-dispatch window, hands batches to the backend, counts
+// what comes back, and ends the call. Knows neither the tasks' type
+// (typed_source.h) nor how the backend runs them.
+//
+//   caller: Start -> read, submit ... until the window is full
+//           Wait -> take part | sleep -> progress, verbose -> done | rethrow
+//   worker: RunBatch -> claim, run, claim ... -> count -> read and submit the
+//           next one
+//
+// One thread reads at a time, under a flag and not under the lock: whoever
+// finishes a batch meanwhile leaves a wish and goes on working.
+//
+// Thread-safety: as BatchReceiver; Start, Wait, Next and Close on the calling
+// thread.
+#ifndef JOBLIB_PARALLEL_DISPATCHER_H_
+#define JOBLIB_PARALLEL_DISPATCHER_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "joblib/core/batch_state.h"
+#include "joblib/core/call_control.h"
+#include "joblib/parallel/call_plan.h"
+#include "joblib/parallel/call_reporter.h"
+#include "joblib/parallel/input_window.h"
+#include "joblib/parallel/task_source.h"
+#include "joblib/parallel/trace_file.h"
+#include "native/parker.h"
+
+namespace joblib::internal {
+
+class Dispatcher final : public BatchReceiver {
+ public:
+  Dispatcher(CallPlan plan, std::shared_ptr<TaskSource> source);
+  ~Dispatcher() override;
+
+  // Reads and submits the first window.
+  void Start();
+
+  // Until every task has ended and none of the call is alive on another thread
+  // (but for the tasks that a timeout leaves behind). Throws the call's error.
+  void Wait();
+  // For ReturnAs::kOutcomes: never throws for a task.
+  struct Outcomes {
+    std::exception_ptr missing;  // The error of the tasks that did not end.
+    std::int64_t read = 0;       // Tasks read from the input.
+    bool memory_in_use = false;  // By tasks that a timeout left behind.
+  };
+  Outcomes WaitForOutcomes();
+
+  // The results that are ready: [begin, end) of `block`, which stay there until
+  // the next call. False at the end. Throws the call's error.
+  struct Results {
+    TaskBlock* block;
+    std::uint32_t begin, end;
+  };
+  bool Next(Results* results);
+  // Ends a stream, whether it is at its end or not; warns as joblib does of
+  // what was not used. Never throws.
+  void Close();
+
+  // BatchReceiver:
+  std::size_t BatchSize(const BatchState& batch) override;
+  void RunBatch(BatchState& batch, int worker_index) override;
+  void FailBatch(BatchState& batch, std::exception_ptr error) override;
+  void DropBatch(BatchState& batch) override;
+  Batch StealTail() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // What the dispatcher keeps of a batch beside BatchState.
+  struct Tracked : BatchState {
+    Clock::time_point dispatched, started;
+    Clock::time_point task_started;  // Watched tasks only.
+    bool late = false;               // Its task's time is over.
+    bool warned_late = false;
+    bool in_flight = false;          // With the backend.
+    // From this task on its results are nobody's: the call has ended.
+    std::optional<std::uint32_t> abandoned_from;
+    TaskContext task;
+  };
+
+  // dispatcher.cc: the input, the end.
+  void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SubmitFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void UpdateOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Abort(std::exception_ptr reason) ABSL_LOCKS_EXCLUDED(mu_);
+  void AbortLocked(std::exception_ptr reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WaitUntilOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // After an abort: until nothing of the call runs.
+  void Drain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AbandonRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Sleeps without the lock until NotifyCaller or `deadline`.
+  void Sleep(std::optional<Clock::time_point> deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NotifyCaller() { caller_.Unpark(); }
+  // Where the system gave no thread at all: takes part until something ended.
+  void HelpOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool HasNoWorker() const;
+  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::optional<Clock::time_point> CheckDeadlines()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WriteTrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ListenForStops() ABSL_LOCKS_EXCLUDED(mu_);
+  // Frees what the call held on the calling thread, and the workers.
+  void LetGo() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // dispatcher_batches.cc: a batch's life.
+  Tracked* NewBatch(TaskBlock* block, std::uint32_t begin, std::uint32_t end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Finish(Tracked& batch, std::exception_ptr error)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Release(Tracked& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool ClaimUnderLock(BatchState& batch, std::uint32_t* index) override;
+  bool FailUnderLock(BatchState& batch, std::uint32_t index,
+                     std::exception_ptr error) override;
+  void TaskEnded(Tracked& batch, std::uint32_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TaskStarts(Tracked& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::uint32_t Unclaimed(const Tracked& batch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int TakeIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static Tracked& Of(BatchState& batch) { return static_cast<Tracked&>(batch); }
+
+  // dispatcher_stream.cc: results one by one.
+  bool FindResults(Results* results) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::uint32_t Ready(const Tracked& batch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void GiveBackCurrent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AskForResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const CallPlan plan_;
+  const bool stream_;         // Results are taken one by one.
+  const bool caller_reads_;   // Nobody else may read the input.
+  const bool caller_helps_;
+  const bool each_task_;      // Start and end of each task are of interest.
+  const bool asymmetric_;     // See BatchState::Claim.
+  const bool times_batches_;
+  const TaskContext* const caller_task_;
+  native::Parker caller_;
+  std::shared_ptr<void> parent_stop_, user_stop_;  // Callback handles.
+
+ public:
+  CallControl control;  // What the tasks ask.
+
+ private:
+  absl::Mutex mu_;
+  std::shared_ptr<TaskSource> source_;  // Read and closed without the lock.
+  InputWindow window_ ABSL_GUARDED_BY(mu_);
+  CallReporter reporter_;  // The calling thread's.
+  TraceFile* trace_file_ = nullptr;
+  std::vector<TraceEvent> trace_ ABSL_GUARDED_BY(mu_);
+
+  // The input.
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;
+  bool submitting_ ABSL_GUARDED_BY(mu_) = false;
+  bool dropped_in_submit_ ABSL_GUARDED_BY(mu_) = false;
+  bool exhausted_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<Tracked*> ready_ ABSL_GUARDED_BY(mu_);  // Read, not dispatched.
+  std::vector<std::unique_ptr<TaskBlock>> free_blocks_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<Tracked>> batches_ ABSL_GUARDED_BY(mu_);
+  std::vector<Tracked*> free_batches_ ABSL_GUARDED_BY(mu_);
+
+  // Counts, in tasks unless said.
+  std::int64_t read_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t dispatched_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t dispatched_batches_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t completed_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<Tracked*> running_ ABSL_GUARDED_BY(mu_);
+  std::vector<bool> index_taken_ ABSL_GUARDED_BY(mu_);
+  std::set<std::int64_t> open_ ABSL_GUARDED_BY(mu_);  // With a timeout.
+  std::int64_t watched_task_ ABSL_GUARDED_BY(mu_) = -1;
+  Clock::time_point watched_since_ ABSL_GUARDED_BY(mu_);
+  struct Line {
+    std::string text;     // If empty: the line due in `state`, if any.
+    ProgressState state;
+  };
+  std::deque<Line> lines_ ABSL_GUARDED_BY(mu_);
+
+  // The end.
+  bool aborted_ ABSL_GUARDED_BY(mu_) = false;
+  // error_ comes from the input or the progress callback, not from a task.
+  bool callers_fault_ ABSL_GUARDED_BY(mu_) = false;
+  bool timed_out_ ABSL_GUARDED_BY(mu_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
+  bool backend_aborted_ ABSL_GUARDED_BY(mu_) = false;
+  std::exception_ptr error_ ABSL_GUARDED_BY(mu_);
+  // Exceptions die on the calling thread, those after the first too.
+  std::vector<std::exception_ptr> late_errors_ ABSL_GUARDED_BY(mu_);
+  std::atomic<bool> over_{false};         // For a helping caller.
+  std::atomic<bool> batch_ended_{false};  // The same, in HelpOnce.
+
+  // A stream's results.
+  std::map<std::int64_t, Tracked*> by_first_ ABSL_GUARDED_BY(mu_);  // Ordered.
+  std::deque<Tracked*> finished_ ABSL_GUARDED_BY(mu_);  // Unordered.
+  std::int64_t next_task_ ABSL_GUARDED_BY(mu_) = 0;
+  Tracked* current_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::uint32_t current_end_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t consumed_ ABSL_GUARDED_BY(mu_) = 0;
+  bool reader_waits_ ABSL_GUARDED_BY(mu_) = false;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_PARALLEL_DISPATCHER_H_

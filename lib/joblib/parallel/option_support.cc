@@ -1,0 +1,93 @@
+#include "joblib/parallel/option_support.h"
+
+#include <array>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "joblib/backends/builtin_backends.h"
+#include "joblib/core/type_name.h"
+#include "joblib/core/warning.h"
+
+namespace joblib::internal {
+namespace {
+
+struct Support {
+  bool (*is)(const ParallelBackendBase&);
+  bool max_retries;
+  bool inner_max_num_threads;
+  std::vector<std::string> params;
+};
+
+template <class B>
+bool Is(const ParallelBackendBase& backend) {
+  return typeid(backend) == typeid(B);
+}
+
+const std::array<Support, 4>& Table() {
+  static const auto* const table = new std::array<Support, 4>{{
+      {Is<SequentialBackend>, false, false, {}},
+      {Is<ThreadingBackend>, false, false, {"caller_runs"}},
+      {Is<LokyBackend>,
+       true,
+       true,
+       {"idle_worker_timeout", "initializer", "timeout"}},
+      {Is<MultiprocessingBackend>, true, false, {}},
+  }};
+  return *table;
+}
+
+const Support* Find(const ParallelBackendBase& backend) {
+  for (const Support& support : Table()) {
+    if (support.is(backend)) return &support;
+  }
+  return nullptr;  // A user's own: it knows its options best.
+}
+
+void WarnOfOption(const std::string& option, const ParallelBackendBase& backend,
+                  const std::string& why) {
+  Warn(absl::StrCat("The backend class '", ClassName(typeid(backend)),
+                    "' does not support ", option, ": ", why));
+}
+
+}  // namespace
+
+void WarnOfUnhonoured(const ParallelOptions& options,
+                      const ParallelBackendBase& backend) {
+  const Support* const support = Find(backend);
+  if (support == nullptr) return;
+  if (options.max_retries.has_value() && options.max_retries.value().value > 0 &&
+      !support->max_retries) {
+    WarnOfOption("max_retries", backend,
+                 "its workers can't die without the program. It will not be "
+                 "used.");
+  }
+  if (options.inner_max_num_threads.has_value() &&
+      !support->inner_max_num_threads) {
+    WarnOfOption("inner_max_num_threads", backend,
+                 "only the workers of 'loky' start with thread limits. It will "
+                 "not be used.");
+  }
+}
+
+void WarnOfUnknownParams(const BackendParams& params,
+                         const ParallelBackendBase& backend) {
+  const Support* const support = Find(backend);
+  if (support == nullptr) return;
+  for (const auto& [name, value] : params) {
+    bool known = false;
+    for (const std::string& other : support->params) known |= name == other;
+    if (known) continue;
+    Warn(absl::StrCat(
+        "The backend class '", ClassName(typeid(backend)),
+        "' has no parameter '", name, "'; it will not be used. ",
+        support->params.empty()
+            ? "It has none at all."
+            : absl::StrCat("It has '",
+                           absl::StrJoin(support->params, "', '"), "'.")));
+  }
+}
+
+}  // namespace joblib::internal

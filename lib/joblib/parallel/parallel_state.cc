@@ -1,0 +1,201 @@
+#include "joblib/parallel/parallel_state.h"
+
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "joblib/backends/builtin_backends.h"
+#include "joblib/core/backend_access.h"
+#include "joblib/core/outcome.h"
+#include "joblib/core/pre_dispatch.h"
+#include "joblib/core/python_repr.h"
+#include "joblib/core/thread_state.h"
+#include "joblib/core/type_name.h"
+#include "joblib/core/verbosity.h"
+#include "joblib/core/warning.h"
+#include "joblib/parallel/call_reporter.h"
+
+namespace joblib::internal {
+namespace {
+
+CallPlan::Duration ToDuration(double seconds) {
+  return std::chrono::duration_cast<CallPlan::Duration>(
+      std::chrono::duration<double>(seconds));
+}
+
+// In tasks, or unset for "all".
+std::optional<std::int64_t> PreDispatch(const IntegerOrText& option,
+                                        int n_jobs) {
+  std::int64_t n = option.number;
+  if (option.is_text) {
+    if (option.text == "all") return std::nullopt;
+    const absl::StatusOr<std::int64_t> value =
+        EvaluatePreDispatch(option.text, n_jobs);
+    if (!value.ok()) {
+      throw std::invalid_argument(std::string(value.status().message()));
+    }
+    n = *value;
+  }
+  if (n < 1) {
+    throw std::invalid_argument(absl::StrCat(
+        "pre_dispatch must let at least one task be read, got: ",
+        option.is_text ? PythonRepr(std::string_view(option.text))
+                       : PythonRepr(option.number),
+        option.is_text ? absl::StrCat(" = ", n) : "",
+        ". Use a number from 1 on, 'all' or an expression like "
+        "'2 * n_jobs'."));
+  }
+  return n;
+}
+
+// The configuration of the tasks: joblib's nested backend, nothing else.
+ConfigRef TaskConfig(const ParallelBackendBase& backend) {
+  auto [nested, n_jobs] = backend.get_nested_backend();
+  const int level = backend.nesting_level() + 1;
+  if (nested == nullptr) {
+    if (level > 1) {
+      nested = std::make_shared<SequentialBackend>();
+    } else {
+      nested = std::make_shared<ThreadingBackend>();
+    }
+  }
+  BackendAccess::SetLevelIfUnset(*nested, level);
+  auto config = std::make_unique<Config>();
+  config->backend = std::move(nested);
+  config->n_jobs = std::move(n_jobs);
+  return ConfigRef(config.release());
+}
+
+}  // namespace
+
+ParallelState::ParallelState(const ParallelOptions& options)
+    : resolved_(Resolve(options, *ActiveConfig())), used_(resolved_.backend) {}
+
+int ParallelState::Initialize() {
+  const Resolved& r = resolved_;
+  used_ = r.backend;
+  if (r.inner_max_num_threads.has_value() &&
+      used_->supports_inner_max_num_threads()) {
+    BackendAccess::SetInnerMaxNumThreads(*used_, *r.inner_max_num_threads);
+  }
+  const int n_jobs = used_->configure(r.n_jobs, r.backend_params);
+  if (n_jobs == 1 && BackendAccess::SequentialIfAlone(*used_)) {
+    auto sequential = std::make_shared<SequentialBackend>();
+    BackendAccess::SetLevelIfUnset(*sequential, used_->nesting_level());
+    used_ = std::move(sequential);
+  }
+  if (r.timeout.has_value() && !used_->supports_timeout()) {
+    Warn(absl::StrCat("The backend class '", ClassName(typeid(*used_)),
+                      "' does not support timeout. You have set 'timeout=",
+                      *r.timeout,
+                      "' in Parallel but the 'timeout' parameter will not be "
+                      "used."));
+  }
+  return n_jobs;
+}
+
+CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
+  const Resolved& r = resolved_;
+  CallPlan plan;
+  plan.return_as = return_as;
+  plan.backend = used_;
+  plan.n_jobs = n_jobs;
+  plan.requested_n_jobs = r.n_jobs;
+  plan.batch_size = r.batch_size;
+  plan.verbose = r.verbose;
+  plan.progress = r.progress;
+  plan.stop_token = r.stop_token;
+  plan.trace = r.trace;
+  plan.keep_backend = session_;
+  plan.caller_may_help = r.caller_runs;
+  if (r.task_timeout.has_value()) plan.task_timeout = ToDuration(*r.task_timeout);
+  if (n_jobs == 1) return plan;
+  plan.pre_dispatch = PreDispatch(r.pre_dispatch, n_jobs);
+  if (r.timeout.has_value() && used_->supports_timeout()) {
+    plan.timeout = ToDuration(*r.timeout);
+  }
+  plan.caller_config = ActiveConfig();
+  plan.task_config = TaskConfig(*used_);
+  return plan;
+}
+
+CallPlan ParallelState::BeginCall(ReturnAs return_as) {
+  const bool generator = return_as == ReturnAs::kGenerator ||
+                         return_as == ReturnAs::kGeneratorUnordered;
+  if (generator && !resolved_.backend->supports_return_generator()) {
+    throw std::invalid_argument(absl::StrCat(
+        "Backend ", ClassName(typeid(*resolved_.backend)),
+        " does not support return_as=",
+        return_as == ReturnAs::kGenerator ? "generator"
+                                          : "generator_unordered"));
+  }
+  if (running_.exchange(true)) {
+    throw std::runtime_error(absl::StrCat(
+        "This Parallel instance is already running !",
+        generator ? " Before submitting new tasks, you must wait for the "
+                    "completion of all the previous tasks, or clean all "
+                    "references to the output generator."
+                  : ""));
+  }
+  try {
+    const int n_jobs =
+        session_ ? used_->effective_n_jobs(resolved_.n_jobs) : Initialize();
+    if (n_jobs < 1) {
+      throw std::runtime_error(absl::StrCat(ClassName(typeid(*used_)),
+                                            " has no active worker."));
+    }
+    CallPlan plan = Plan(return_as, n_jobs);
+    if (n_jobs > 1) {
+      if (plan.verbose > 0) {
+        PrintLine(plan.verbose, plan.requested_n_jobs,
+                  UsingBackendLine(ClassName(typeid(*used_)), n_jobs));
+      }
+      used_->start_call();
+      called_ = true;
+    }
+    return plan;
+  } catch (...) {
+    running_ = false;
+    throw;
+  }
+}
+
+void ParallelState::EndCall(bool failed) {
+  std::exception_ptr error;
+  const auto attempt = [&error](auto&& f) {
+    try {
+      f();
+    } catch (...) {
+      if (error == nullptr) error = std::current_exception();
+    }
+  };
+  if (std::exchange(called_, false)) attempt([&] { used_->stop_call(); });
+  if (!session_) attempt([&] { used_->terminate(); });
+  running_ = false;
+  if (error == nullptr) return;
+  if (!failed) std::rethrow_exception(error);
+  attempt([&] {
+    Warn(absl::StrCat("The backend threw at the end of a call that had failed "
+                      "already: ",
+                      ExceptionMessage(error)));
+  });
+}
+
+void ParallelState::BeginSession() {
+  if (session_) {
+    throw std::logic_error(
+        "This Parallel object is in a session already: end that one first.");
+  }
+  Initialize();
+  session_ = true;
+}
+
+void ParallelState::EndSession() {
+  session_ = false;
+  if (!running_) used_->terminate();
+}
+
+}  // namespace joblib::internal

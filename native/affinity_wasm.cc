@@ -1,0 +1,16 @@
+// WebAssembly knows no CPUs by number.
+
+#include "native/affinity.h"
+
+namespace joblib::native {
+
+std::optional<int> AffinityCount() { return std::nullopt; }
+
+void UseProcessAffinity() {}
+
+const std::string& AffinityWarning() {
+  static const auto& none = *new std::string;
+  return none;
+}
+
+}  // namespace joblib::native
