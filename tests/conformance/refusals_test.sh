@@ -35,10 +35,12 @@ mkdir "$folder/$table"
 refuses "a folder in place of the table" "$folder"
 rmdir "$folder/$table"
 
-# Other tables of the same form have no committed number.
+# Other tables of the same form have no committed number; a case is a test with
+# the name of its id.
 echo '[{"id": "one", "env": {}, "scenario": {"kind": "time", "seconds": [1]}, "expect": {"1": "   1.0s"}}]' >"$folder/$table"
 if ! JOBLIB_CONFORMANCE_DIR=$folder "$replay" >"$TEST_TMPDIR/log" 2>&1 ||
-  ! grep -q "$table: 1 cases replayed" "$TEST_TMPDIR/log"; then
+  ! grep -q "$table: 1 cases replayed" "$TEST_TMPDIR/log" ||
+  ! grep -qF "OK ] ${table%.json}.one " "$TEST_TMPDIR/log"; then
   cat "$TEST_TMPDIR/log"
   status=1
 fi

@@ -196,7 +196,8 @@ void RegisterCase(const std::shared_ptr<const Replay>& replay, Case c,
   const std::string trace =
       absl::StrCat("scenario ", c.scenario.ToString(),
                    departure.empty() ? "" : "\nas ", departure);
-  Register(replay->suite, c.id, [replay, c = std::move(c), trace] {
+  const std::string id = c.id;  // `c` moves away.
+  Register(replay->suite, id, [replay, c = std::move(c), trace] {
     SCOPED_TRACE(trace);
     replay->options.replay(c);
     if (!testing::Test::IsSkipped()) replay->counter->CountReplayed();

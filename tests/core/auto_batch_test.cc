@@ -65,6 +65,18 @@ TEST(AutoBatchTest, AChangeOfSizeForgetsWhatWasMeasured) {
   EXPECT_EQ(auto_batch.NextSize().size, 2);
 }
 
+TEST(AutoBatchTest, OneQuickBatchAmongSlowOnesChangesNothing) {
+  AutoBatch auto_batch;
+  NextAfter(auto_batch, 1.0);
+  EXPECT_EQ(NextAfter(auto_batch, 0.01).size, 1);
+}
+
+TEST(AutoBatchTest, ASlowSingleTaskIsNothingToSay) {
+  AutoBatch auto_batch;
+  EXPECT_EQ(NextAfter(auto_batch, 30).message, "");
+  EXPECT_EQ(auto_batch.size(), 1);
+}
+
 TEST(AutoBatchTest, ResetForgetsSizeAndMeasurements) {
   AutoBatch auto_batch;
   NextAfter(auto_batch, 0.01);

@@ -47,6 +47,12 @@ TEST(EvaluatePreDispatchTest, TheValueIsRoundedTowardZero) {
   EXPECT_EQ(Value("n_jobs/3"), 0);
 }
 
+TEST(EvaluatePreDispatchTest, EqualOperatorsApplyFromLeftToRight) {
+  EXPECT_EQ(Value("10-3-2"), 5);
+  EXPECT_EQ(Value("100/10*2"), 20);
+  EXPECT_EQ(Value("2+3*4-5"), 9);
+}
+
 TEST(EvaluatePreDispatchTest, PowersBindTighterThanTheSignBeforeThem) {
   EXPECT_EQ(Value("-2**2"), -4);
   EXPECT_EQ(Value("(-2)**2"), 4);

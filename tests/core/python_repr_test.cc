@@ -73,6 +73,7 @@ TEST(PythonReprTest, BytesThatAreNotUtf8AreEscapedOneByOne) {
   EXPECT_EQ(PythonRepr("\xff"), "'\\udcff'");
   EXPECT_EQ(PythonRepr("\xc3"), "'\\udcc3'");
   EXPECT_EQ(PythonRepr("\xc0\x80"), "'\\udcc0\\udc80'");
+  EXPECT_EQ(PythonRepr("\xe0\x81\x81"), "'\\udce0\\udc81\\udc81'");
   EXPECT_EQ(PythonRepr("\xed\xa0\x80"), "'\\udced\\udca0\\udc80'");
 }
 

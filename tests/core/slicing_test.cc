@@ -97,6 +97,9 @@ TEST(SlicerTest, HugeBatchesDoNotOverflow) {
   EXPECT_EQ(slicer.NextRead(Reader::kCompletion, kMaxCount), kMaxCount);
   EXPECT_EQ(slicer.NextRead(Reader::kStart, kMaxCount), kMaxCount);
   EXPECT_EQ(slicer.NextRead(Reader::kStart, kMaxCount), 0);
+  Slicer all(/*n_jobs=*/2, /*pre_dispatch=*/std::nullopt);
+  EXPECT_EQ(all.NextRead(Reader::kStart, kMaxCount), kMaxCount);
+  EXPECT_EQ(all.NextRead(Reader::kStart, kMaxCount), kMaxCount);
 }
 
 }  // namespace

@@ -4,11 +4,16 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace joblib::internal {
 namespace {
+
+using testing::ElementsAre;
 
 constexpr int kMaxInt = std::numeric_limits<int>::max();
 constexpr int kMinInt = std::numeric_limits<int>::min();
@@ -92,16 +97,28 @@ TEST(ProgressLineTest, EstimatesWhatRemainsOnceTheInputIsExhausted) {
             "Done   4 out of  10 | elapsed:    2.0s remaining:    3.0s");
 }
 
-TEST(ProgressLineTest, AfterTheInputAboutVerboseLinesAreLeft) {
-  ProgressState state = {.verbose = 5,
+// After how many of 100 tasks a line is printed, once the input is exhausted.
+std::vector<int> PrintedAfterInput(int verbose) {
+  ProgressState state = {.verbose = verbose,
                          .dispatched_tasks = 100,
                          .input_exhausted = true,
                          .pre_dispatch_amount = 4};
-  int printed = 0;
-  for (state.completed = 1; state.completed < 100; ++state.completed) {
-    printed += ProgressLine(state).has_value() ? 1 : 0;
+  std::vector<int> printed;
+  for (int completed = 1; completed < 100; ++completed) {
+    state.completed = completed;
+    if (ProgressLine(state).has_value()) printed.push_back(completed);
   }
-  EXPECT_EQ(printed, 5);
+  return printed;
+}
+
+TEST(ProgressLineTest, AfterTheInputAboutVerboseLinesAreLeft) {
+  EXPECT_THAT(PrintedAfterInput(/*verbose=*/5),
+              ElementsAre(13, 34, 55, 76, 97));
+  EXPECT_THAT(PrintedAfterInput(/*verbose=*/kMaxInt), testing::SizeIs(98));
+}
+
+TEST(ProgressLineTest, ANegativeVerbosityDividesAsInPython) {
+  EXPECT_THAT(PrintedAfterInput(/*verbose=*/-3), ElementsAre(31, 64, 97));
 }
 
 TEST(ProgressLineTest, TheFirstLineAfterTheInputIsPrintedTheLastButOneNot) {

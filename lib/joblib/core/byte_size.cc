@@ -30,8 +30,8 @@ bool TakeDigits(std::string_view& text, std::string& digits) {
   std::size_t end = 0;
   while (end < text.size() &&
          (absl::ascii_isdigit(text[end]) ||
-          (text[end] == '_' && end > 0 && text[end - 1] != '_' &&
-           end + 1 < text.size() && absl::ascii_isdigit(text[end + 1])))) {
+          (text[end] == '_' && end > 0 && end + 1 < text.size() &&
+           absl::ascii_isdigit(text[end + 1])))) {
     if (text[end] != '_') digits += text[end];
     ++end;
   }
@@ -53,13 +53,12 @@ bool PythonFloat(std::string_view text, double& value) {
       return true;
     }
   }
-  bool has_digits = TakeDigits(text, plain);
+  TakeDigits(text, plain);
   if (absl::StartsWith(text, ".")) {
     plain += '.';
     text.remove_prefix(1);
-    has_digits |= TakeDigits(text, plain);
+    TakeDigits(text, plain);
   }
-  if (!has_digits) return false;
   if (absl::StartsWithIgnoreCase(text, "e")) {
     plain += 'e';
     text.remove_prefix(1);
@@ -69,7 +68,6 @@ bool PythonFloat(std::string_view text, double& value) {
     }
     if (!TakeDigits(text, plain)) return false;
   }
-  // SimpleAtod knows no leading plus before 20220623.
   return text.empty() && absl::SimpleAtod(plain, &value);
 }
 

@@ -171,10 +171,9 @@ Result Modulo(const Number& a, const Number& b) {
 }
 
 Result FloatingPower(double base, double exponent) {
-  if (base == 0 && exponent < 0) return std::nullopt;  // ZeroDivisionError.
   if (base < 0 && exponent != std::floor(exponent)) return Number::Complex();
   const double power = std::pow(base, exponent);
-  if (std::isinf(power)) return std::nullopt;  // OverflowError.
+  if (std::isinf(power)) return std::nullopt;  // Too large, or 1 / 0.
   return Number::Floating(power);
 }
 
@@ -319,7 +318,6 @@ class Tokenizer {
         ++at_;
         kind = Token::Kind::kImaginary;
       }
-      if (IsNameCharacter(Peek())) return false;
     } else if (IsNameCharacter(Peek())) {
       while (IsNameCharacter(Peek())) ++at_;
       kind = Token::Kind::kName;

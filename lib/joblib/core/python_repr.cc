@@ -126,14 +126,14 @@ std::string Escaped(char32_t code) {
 std::string PythonRepr(double value) {
   if (std::isnan(value)) return "nan";
   const std::string sign = std::signbit(value) ? "-" : "";
-  if (std::isinf(value)) return sign + "inf";
-  if (value == 0) return sign + "0.0";
+  if (std::isinf(value)) return absl::StrCat(sign, "inf");
+  if (value == 0) return absl::StrCat(sign, "0.0");
 
   auto [digits, exponent] = Shortest(std::fabs(value));
   const int n_digits = static_cast<int>(digits.size());
   if (exponent < -4 || exponent >= 16) {
-    if (n_digits > 1) digits.insert(1, ".");
-    return absl::StrFormat("%s%se%c%02d", sign, digits,
+    return absl::StrFormat("%s%s%s%se%c%02d", sign, digits.substr(0, 1),
+                           n_digits > 1 ? "." : "", digits.substr(1),
                            exponent < 0 ? '-' : '+', std::abs(exponent));
   }
   if (exponent < 0) {

@@ -69,9 +69,8 @@ std::optional<std::string> ProgressLine(const ProgressState& state) {
       return absl::StrFormat("%s out of %*d %s", done, width, *state.n_tasks,
                              elapsed);
     }
-    // As wide as "out of" and a count.
-    const std::string padding(sizeof("out of ") - sizeof("tasks") + width, ' ');
-    return absl::StrCat(done, " tasks ", padding, elapsed);
+    // As wide as "out of" and a count of three digits.
+    return absl::StrCat(done, " tasks      ", elapsed);
   }
   if (SkipsLineAfterInput(state)) return std::nullopt;
   const double remaining =

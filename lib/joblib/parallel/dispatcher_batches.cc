@@ -173,8 +173,10 @@ void Dispatcher::TaskEnded(Tracked& batch, std::uint32_t index) {
 }
 
 std::uint32_t Dispatcher::Unclaimed(const Tracked& batch) const {
-  const std::uint32_t next =
-      NextOf(const_cast<Tracked&>(batch)).load(std::memory_order_relaxed);
+  // The first task is its runner's, who is about to claim it.
+  const std::uint32_t next = std::max(
+      NextOf(const_cast<Tracked&>(batch)).load(std::memory_order_relaxed),
+      batch.begin + 1);
   return next < batch.end ? batch.end - next : 0;
 }
 

@@ -22,9 +22,19 @@ std::uint32_t Dispatcher::Ready(const Tracked& batch) const {
 bool Dispatcher::FindResults(Results* results) {
   Tracked* found = nullptr;
   if (plan_.return_as == ReturnAs::kGenerator) {
-    if (!by_first_.empty()) {
-      Tracked* const batch = by_first_.begin()->second;
-      if (batch->block->first + batch->taken == next_task_) found = batch;
+    for (auto it = by_first_.begin(); it != by_first_.end();) {
+      Tracked* const batch = it->second;
+      if (batch->taken < batch->end) {
+        if (batch->block->first + batch->taken == next_task_) found = batch;
+        break;
+      }
+      // All of it was taken, maybe a moment before its runner reported it.
+      if (batch->in_flight) {
+        ++it;
+      } else {
+        it = by_first_.erase(it);
+        Release(*batch);
+      }
     }
   } else if (!finished_.empty()) {
     found = finished_.front();
@@ -148,6 +158,7 @@ void Dispatcher::Close() {
     error_ = nullptr;
   }
   LetGo();
+  if (!stream_) return;
   try {
     Warn(warning);
   } catch (...) {

@@ -158,6 +158,10 @@ ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
     case Wait::kCalled:  // In that moment: this very turn is the answer.
       thread->parker.Park(/*may_spin=*/false);
       thread->TakeAssignment();
+      {
+        absl::MutexLock lock(&mu_);
+        Remove(called_, thread);
+      }
       return Turn::kRun;
     case Wait::kClosed:  // An abort: the batch only has to be reported, and
                          // Close gave the thread back already.
