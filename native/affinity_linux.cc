@@ -1,8 +1,10 @@
-#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <bit>
 #include <climits>
 #include <cstddef>
+#include <iterator>
 #include <vector>
 
 #include "native/affinity.h"
@@ -16,21 +18,29 @@ constexpr std::size_t kBitsPerWord = sizeof(unsigned long) * CHAR_BIT;
 // A mask as the kernel reads and writes it. cpu_set_t has 1024 CPUs; the kernel
 // refuses to answer into less than it knows of.
 struct KernelMask {
-  unsigned long words[kMaxCpus / kBitsPerWord] = {};
+  unsigned long words[kMaxCpus / kBitsPerWord];
+  std::size_t n_words = 0;  // The rest has no value.
 
-  cpu_set_t* get() { return reinterpret_cast<cpu_set_t*>(words); }
-  int count() { return CPU_COUNT_S(sizeof(words), get()); }
+  int count() const {
+    int count = 0;
+    for (std::size_t i = 0; i < n_words; ++i) count += std::popcount(words[i]);
+    return count;
+  }
 };
 
 // Of the thread `id`; 0 is the calling one. A process's id is that of its first
-// thread.
+// thread. Not glibc's function: it clears all of the words at each call.
 bool ReadMask(pid_t id, KernelMask& mask) {
-  return sched_getaffinity(id, sizeof(mask.words), mask.get()) == 0;
+  const long bytes =
+      syscall(SYS_sched_getaffinity, id, sizeof(mask.words), mask.words);
+  if (bytes < 0) return false;
+  mask.n_words = static_cast<std::size_t>(bytes) / sizeof(unsigned long);
+  return true;
 }
 
 CpuSet ToCpuSet(const KernelMask& mask) {
   CpuSet cpus;
-  for (std::size_t cpu = 0; cpu < cpus.size(); ++cpu) {
+  for (std::size_t cpu = 0; cpu < mask.n_words * kBitsPerWord; ++cpu) {
     const unsigned long word = mask.words[cpu / kBitsPerWord];
     if ((word >> (cpu % kBitsPerWord) & 1) != 0) cpus.set(cpu);
   }
@@ -38,7 +48,7 @@ CpuSet ToCpuSet(const KernelMask& mask) {
 }
 
 KernelMask ToKernelMask(const CpuSet& cpus) {
-  KernelMask mask;
+  KernelMask mask = {.words = {}, .n_words = std::size(mask.words)};
   for (std::size_t cpu = 0; cpu < cpus.size(); ++cpu) {
     if (cpus.test(cpu)) {
       mask.words[cpu / kBitsPerWord] |= 1UL << (cpu % kBitsPerWord);
@@ -50,8 +60,8 @@ KernelMask ToKernelMask(const CpuSet& cpus) {
 // Recorded before the constructors of the program: later the first thread may
 // have pinned itself, and the parent may be gone.
 struct LoadTime {
-  KernelMask own = {};
-  KernelMask parent = {};
+  KernelMask own = {.words = {}};
+  KernelMask parent = {.words = {}};
   bool has_own = false;
   bool has_parent = false;
 };
@@ -70,7 +80,7 @@ struct ProcessAffinity {
   bool known = false;
   bool pinned = false;  // By an OpenMP runtime, perhaps.
   CpuSet cpus = {};
-  KernelMask mask = {};
+  KernelMask mask = {.words = {}};
   int count = 0;
   std::string warning = {};
 };
@@ -122,8 +132,8 @@ void UseProcessAffinity() {
   // A mask that holds all of it stays: the cpuset may have grown since.
   if ((process.cpus & ~ToCpuSet(mask)).none()) return;
   // If it fails, the creator's mask has to do.
-  KernelMask wanted = process.mask;
-  sched_setaffinity(0, sizeof(wanted.words), wanted.get());
+  syscall(SYS_sched_setaffinity, 0, sizeof(process.mask.words),
+          process.mask.words);
 }
 
 const std::string& AffinityWarning() { return TheProcessAffinity().warning; }

@@ -63,6 +63,7 @@ _PARALLEL = [
     "memmap",
     "native",
     "joblib/backends/builtin_backends.h",
+    "backends/platform",
 ]
 # platform.h: what the machine offers, the one header that all of them share.
 _BACKEND = ["core", "memmap", "native", "backends/platform"]

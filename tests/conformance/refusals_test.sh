@@ -3,8 +3,7 @@
 #   refusals_test.sh PATH_OF_A_REPLAY_TEST TABLE
 set -u
 replay=$PWD/$1 table=$2
-folder=$TEST_TMPDIR/tables
-mkdir -p "$folder"
+folder=$(mktemp -d "$TEST_TMPDIR/tables.XXXXXX")
 status=0
 
 # refuses WHAT FOLDER: the replay must fail and say why.

@@ -34,6 +34,8 @@ std::shared_ptr<ParallelBackendBase> MakeBackend(const BackendChoice& choice,
                                                  const BackendParams& params,
                                                  const Config& config);
 
+inline constexpr char kDefaultPreDispatch[] = "2 * n_jobs";
+
 // What a Parallel object is set to.
 struct Resolved {
   std::shared_ptr<ParallelBackendBase> backend;
@@ -41,7 +43,7 @@ struct Resolved {
   int verbose = 0;
   std::optional<double> timeout;           // Seconds.
   std::optional<std::int64_t> batch_size;  // Unset: "auto".
-  IntegerOrText pre_dispatch = "2 * n_jobs";
+  IntegerOrText pre_dispatch = kDefaultPreDispatch;
   std::optional<std::string> temp_folder;
   std::optional<std::int64_t> max_nbytes;
   std::optional<std::string> mmap_mode;

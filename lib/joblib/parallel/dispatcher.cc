@@ -122,9 +122,9 @@ void Dispatcher::Dispatch() {
       if (exhausted_ || !ReadAhead()) break;
       continue;
     }
-    const std::int64_t size = ready_.front()->end - ready_.front()->begin;
+    const std::int64_t size = ready_.back()->end - ready_.back()->begin;
     if (stream_ && size > room && dispatched_ > consumed_) break;
-    SubmitFront();
+    SubmitNext();
   }
   reading_ = false;
   UpdateOver();
@@ -171,12 +171,13 @@ bool Dispatcher::ReadAhead() {
     ready_.push_back(NewBatch(shared, begin, begin + size));
     begin += size;
   }
+  std::reverse(ready_.begin(), ready_.end());
   return true;
 }
 
-void Dispatcher::SubmitFront() {
-  Tracked* const batch = ready_.front();
-  ready_.pop_front();
+void Dispatcher::SubmitNext() {
+  Tracked* const batch = ready_.back();
+  ready_.pop_back();
   const std::uint32_t size = batch->end - batch->begin;
   const std::int64_t first = batch->block->first + batch->begin;
   window_.Dispatched(size);
@@ -256,13 +257,14 @@ void Dispatcher::Sleep(std::optional<Clock::time_point> deadline) {
 
 void Dispatcher::Report() {
   while (!lines_.empty()) {
-    const Line line = std::move(lines_.front());
-    lines_.pop_front();
+    const std::vector<Line> lines = std::exchange(lines_, {});
     mu_.Unlock();
-    if (line.text.empty()) {
-      reporter_.Line(line.state);
-    } else {
-      reporter_.Print(line.text);
+    for (const Line& line : lines) {
+      if (line.text.empty()) {
+        reporter_.Line(line.state);
+      } else {
+        reporter_.Print(line.text);
+      }
     }
     mu_.Lock();
   }
@@ -395,8 +397,8 @@ void Dispatcher::Drain() {
   }
   while (reading_) Sleep(std::nullopt);
   while (!ready_.empty()) {
-    Tracked* const batch = ready_.front();
-    ready_.pop_front();
+    Tracked* const batch = ready_.back();
+    ready_.pop_back();
     batch->block->Discard(batch->begin, batch->end, error_);
     if (plan_.return_as != ReturnAs::kOutcomes) {
       source_->LeaveOut(*batch->block, batch->begin, batch->end);
@@ -475,6 +477,7 @@ void Dispatcher::Wait() {
   {
     absl::MutexLock lock(&mu_);
     WaitUntilOver();
+    closed_ = true;
     error = std::exchange(error_, nullptr);
   }
   LetGo();
@@ -487,6 +490,7 @@ Dispatcher::Outcomes Dispatcher::WaitForOutcomes() {
   {
     absl::MutexLock lock(&mu_);
     WaitUntilOver();
+    closed_ = true;
     outcomes.missing = std::exchange(error_, nullptr);
     outcomes.read = read_;
     outcomes.memory_in_use = abandoned_;

@@ -19,8 +19,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <exception>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,7 +97,7 @@ class Dispatcher final : public BatchReceiver {
   // dispatcher.cc: the input, the end.
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SubmitFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SubmitNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UpdateOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -175,7 +175,8 @@ class Dispatcher final : public BatchReceiver {
   bool submitting_ ABSL_GUARDED_BY(mu_) = false;
   bool dropped_in_submit_ ABSL_GUARDED_BY(mu_) = false;
   bool exhausted_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<Tracked*> ready_ ABSL_GUARDED_BY(mu_);  // Read, not dispatched.
+  // Read, not dispatched, the next one last: never more than one read's worth.
+  std::vector<Tracked*> ready_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<TaskBlock>> free_blocks_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<Tracked>> batches_ ABSL_GUARDED_BY(mu_);
   std::vector<Tracked*> free_batches_ ABSL_GUARDED_BY(mu_);
@@ -195,7 +196,7 @@ class Dispatcher final : public BatchReceiver {
     std::string text;     // If empty: the line due in `state`, if any.
     ProgressState state;
   };
-  std::deque<Line> lines_ ABSL_GUARDED_BY(mu_);
+  std::vector<Line> lines_ ABSL_GUARDED_BY(mu_);
 
   // The end.
   bool aborted_ ABSL_GUARDED_BY(mu_) = false;
@@ -212,7 +213,7 @@ class Dispatcher final : public BatchReceiver {
 
   // A stream's results.
   std::map<std::int64_t, Tracked*> by_first_ ABSL_GUARDED_BY(mu_);  // Ordered.
-  std::deque<Tracked*> finished_ ABSL_GUARDED_BY(mu_);  // Unordered.
+  std::list<Tracked*> finished_ ABSL_GUARDED_BY(mu_);  // Unordered.
   std::int64_t next_task_ ABSL_GUARDED_BY(mu_) = 0;
   Tracked* current_ ABSL_GUARDED_BY(mu_) = nullptr;
   std::uint32_t current_end_ ABSL_GUARDED_BY(mu_) = 0;

@@ -32,6 +32,7 @@ std::optional<std::int64_t> PreDispatch(const IntegerOrText& option,
   std::int64_t n = option.number;
   if (option.is_text) {
     if (option.text == "all") return std::nullopt;
+    if (option.text == kDefaultPreDispatch) return std::int64_t{2} * n_jobs;
     const absl::StatusOr<std::int64_t> value =
         EvaluatePreDispatch(option.text, n_jobs);
     if (!value.ok()) {

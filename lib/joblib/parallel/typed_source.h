@@ -240,7 +240,10 @@ class TypedSource final : public TaskSource {
   // range nobody knows whose they are.
   static constexpr bool kMoves =
       std::is_same_v<Tasks, std::vector<Call>>;
-  static constexpr std::size_t kMaxRead = 65536;
+  // Calls that are read together stay in a core's cache.
+  static constexpr std::size_t kMaxCallBytes = std::size_t{128} << 10;
+  static constexpr std::size_t kMaxRead = std::clamp<std::size_t>(
+      kMaxCallBytes / sizeof(Call), 1, 65536);
 
   struct Input {
     explicit Input(Tasks&& t)

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
 #include "joblib/backends/platform.h"
 #include "joblib/backends/threading/thread_team.h"
 #include "joblib/core/backend_access.h"
@@ -10,32 +9,23 @@
 
 namespace joblib {
 
-class ThreadingBackend::Guests {
- public:
-  ~Guests() {
-    if (team_ != nullptr) team_->Close();
-  }
-  internal::ThreadTeam& team() {
-    absl::MutexLock lock(&mu_);
-    if (team_ == nullptr) {
-      team_ = std::make_shared<internal::ThreadTeam>(
-          std::weak_ptr<internal::BatchReceiver>(), internal::CpuCount(),
-          /*caller_helps=*/false);
-    }
-    return *team_;
-  }
-
- private:
-  absl::Mutex mu_;
-  std::shared_ptr<internal::ThreadTeam> team_ ABSL_GUARDED_BY(mu_);
-};
-
-ThreadingBackend::ThreadingBackend() : guests_(std::make_unique<Guests>()) {
+ThreadingBackend::ThreadingBackend() {
   internal::BackendAccess::MakePool(
       *this, internal::BackendAccess::AutoBatch::kThreads);
 }
 
-ThreadingBackend::~ThreadingBackend() = default;
+ThreadingBackend::~ThreadingBackend() {
+  if (guests_ != nullptr) guests_->Close();
+}
+
+internal::ThreadTeam& ThreadingBackend::GuestTeam() {
+  std::call_once(guests_once_, [this] {
+    guests_ = std::make_shared<internal::ThreadTeam>(
+        std::weak_ptr<internal::BatchReceiver>(), internal::CpuCount(),
+        /*caller_helps=*/false);
+  });
+  return *guests_;
+}
 
 int ThreadingBackend::effective_n_jobs(NJobs n_jobs) const {
   const int n =
@@ -46,7 +36,7 @@ int ThreadingBackend::effective_n_jobs(NJobs n_jobs) const {
 void ThreadingBackend::submit(Batch batch) {
   auto* own = dynamic_cast<internal::ThreadTeam*>(
       internal::BatchReceiver::Of(batch)->backend_call().get());
-  internal::ThreadTeam& team = own != nullptr ? *own : guests_->team();
+  internal::ThreadTeam& team = own != nullptr ? *own : GuestTeam();
   team.Submit(std::move(batch));
 }
 

@@ -11,10 +11,15 @@
 #define JOBLIB_BACKENDS_THREADING_THREADING_BACKEND_H_
 
 #include <memory>
+#include <mutex>
 
 #include "joblib/core/parallel_backend_base.h"
 
 namespace joblib {
+
+namespace internal {
+class ThreadTeam;
+}  // namespace internal
 
 class ThreadingBackend : public ParallelBackendBase {
  public:
@@ -34,8 +39,11 @@ class ThreadingBackend : public ParallelBackendBase {
       const std::shared_ptr<internal::BatchReceiver>& call, int n_jobs,
       bool caller_helps) override;
 
-  class Guests;  // The workers for batches of other backends' calls.
-  std::unique_ptr<Guests> guests_;
+  internal::ThreadTeam& GuestTeam();
+
+  // The workers for batches of other backends' calls, once there are any.
+  std::once_flag guests_once_;
+  std::shared_ptr<internal::ThreadTeam> guests_;
 };
 
 }  // namespace joblib
