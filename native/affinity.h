@@ -35,6 +35,10 @@ std::optional<int> AffinityCount();
 // it. StartThread does so for each new thread.
 void UseProcessAffinity();
 
+// Binds the calling thread to the first `n_cpus` of the CPUs it has. false: it
+// has not so many, or this is no notion here.
+bool BindThreadForTest(int n_cpus);
+
 // What to tell the user, once, where the mask that an OpenMP runtime left was
 // narrower than the one used instead; else empty. Never changes.
 const std::string& AffinityWarning();

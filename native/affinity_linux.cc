@@ -136,6 +136,21 @@ void UseProcessAffinity() {
           process.mask.words);
 }
 
+bool BindThreadForTest(int n_cpus) {
+  KernelMask mask;
+  if (!ReadMask(0, mask) || mask.count() < n_cpus) return false;
+  const CpuSet has = ToCpuSet(mask);
+  CpuSet cpus;
+  for (std::size_t cpu = 0; n_cpus > 0; ++cpu) {
+    if (!has.test(cpu)) continue;
+    cpus.set(cpu);
+    --n_cpus;
+  }
+  const KernelMask bound = ToKernelMask(cpus);
+  return syscall(SYS_sched_setaffinity, 0, sizeof(bound.words), bound.words) ==
+         0;
+}
+
 const std::string& AffinityWarning() { return TheProcessAffinity().warning; }
 
 }  // namespace joblib::native

@@ -8,6 +8,8 @@ std::optional<int> AffinityCount() { return std::nullopt; }
 
 void UseProcessAffinity() {}
 
+bool BindThreadForTest(int /*n_cpus*/) { return false; }
+
 const std::string& AffinityWarning() {
   static const auto& none = *new std::string;
   return none;

@@ -1,7 +1,6 @@
 #include "joblib/parallel_config.h"
 
 #include <stdexcept>
-#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -50,7 +49,7 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
   if (has_inner) {
     if (!backend->supports_inner_max_num_threads()) {
       throw std::invalid_argument(
-          absl::StrCat(internal::ClassName(typeid(*backend)),
+          absl::StrCat(internal::ClassNameOf(*backend),
                        " does not accept setting the inner_max_num_threads "
                        "argument."));
     }

@@ -1,5 +1,6 @@
 #include "joblib/backends/platform.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -20,11 +21,26 @@ bool MultiprocessingIsOff() {
   return value != nullptr && std::string_view(value) == "0";
 }
 
+// Of a test, as bits of one word: it is read in the path of each call.
+constexpr int kPretends = 1;
+constexpr int kWithProcesses = 2;
+constexpr int kWithThreads = 4;
+std::atomic<int> pretended = 0;
+
+std::atomic<bool> warned_of_cores = false;
+std::atomic<bool> warned_of_affinity = false;
+
 // Warns at the first answer that has a warning, as joblib does.
-void WarnOnce(bool& warned, const std::string& warning) {
-  if (warning.empty() || warned) return;
-  warned = true;
+void WarnOnce(std::atomic<bool>& warned, const std::string& warning) {
+  if (warning.empty() || warned.exchange(true)) return;
   Warn(warning);
+}
+
+Platform CurrentPlatform() {
+  const int bits = pretended.load(std::memory_order_relaxed);
+  if (bits == 0) return OwnPlatform();
+  return {.processes = (bits & kWithProcesses) != 0,
+          .threads = (bits & kWithThreads) != 0};
 }
 
 }  // namespace
@@ -35,19 +51,33 @@ int CpuCount(bool only_physical_cores) {
   if (!answer.ok()) {
     throw std::invalid_argument(std::string(answer.status().message()));
   }
-  static bool physical_warned = false;
-  static bool affinity_warned = false;
-  WarnOnce(physical_warned, answer->warning);
-  WarnOnce(affinity_warned, native::AffinityWarning());
+  WarnOnce(warned_of_cores, answer->warning);
+  WarnOnce(warned_of_affinity, native::AffinityWarning());
   return answer->count;
 }
 
+Platform OwnPlatform() {
+  return {.processes = native::HasProcesses(),
+          .threads = native::CanStartThreads()};
+}
+
+void PretendPlatformForTest(std::optional<Platform> platform) {
+  int bits = 0;
+  if (platform.has_value()) {
+    bits = kPretends | (platform->processes ? kWithProcesses : 0) |
+           (platform->threads ? kWithThreads : 0);
+  }
+  pretended = bits;
+  warned_of_cores = false;
+  warned_of_affinity = false;
+}
+
 bool ProcessesAvailable() {
-  return native::HasProcesses() && !MultiprocessingIsOff();
+  return CurrentPlatform().processes && !MultiprocessingIsOff();
 }
 
 bool ThreadsAvailable() {
-  return native::CanStartThreads() && !MultiprocessingIsOff();
+  return CurrentPlatform().threads && !MultiprocessingIsOff();
 }
 
 }  // namespace joblib::internal

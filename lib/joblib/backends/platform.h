@@ -2,11 +2,27 @@
 #ifndef JOBLIB_BACKENDS_PLATFORM_H_
 #define JOBLIB_BACKENDS_PLATFORM_H_
 
+#include <optional>
+
 namespace joblib::internal {
 
 // native::CpuCount(), its error thrown as std::invalid_argument and its
 // warnings warned.
 int CpuCount(bool only_physical_cores = false);
+
+// What a platform has, whatever the environment says.
+struct Platform {
+  bool processes = false;
+  bool threads = false;
+  friend bool operator==(const Platform&, const Platform&) = default;
+};
+Platform OwnPlatform();
+
+// The two functions below answer for `platform` from here on; nullopt is the
+// real one again. CpuCount() warns anew of what it warned of before. So the
+// choice of a backend is tested for each platform on every one; nothing that a
+// platform lacks can be started on it.
+void PretendPlatformForTest(std::optional<Platform> platform);
 
 // Whether there are worker processes: not on WebAssembly, nor where
 // JOBLIB_MULTIPROCESSING=0.

@@ -98,7 +98,6 @@ struct Number {
   double floating;       // Of kFloating and kInteger.
 };
 
-// What an operation of the two gives when both are integers, else nothing.
 bool AreIntegers(const Number& a, const Number& b) {
   return a.type == Number::Type::kInteger && b.type == Number::Type::kInteger;
 }

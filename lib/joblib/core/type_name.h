@@ -11,6 +11,11 @@ namespace joblib::internal {
 std::string TypeName(const std::type_info& type);
 // The same without namespaces or enclosing classes: "LokyBackend".
 std::string ClassName(const std::type_info& type);
+// Of the object's own class, not that of the reference.
+template <class T>
+std::string ClassNameOf(const T& object) {
+  return ClassName(typeid(object));
+}
 
 }  // namespace joblib::internal
 

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <limits>
 #include <stdexcept>
-#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -176,8 +175,8 @@ ActiveChoice ChooseActiveBackend(const Config& config,
     auto threads = MakeByName("threading", {}, backend->nesting_level());
     if (verbose >= 10 && is_explicit) {
       const std::string line = absl::StrCat(
-          "Using ", ClassName(typeid(*threads)),
-          " as joblib backend instead of ", ClassName(typeid(*backend)),
+          "Using ", ClassNameOf(*threads),
+          " as joblib backend instead of ", ClassNameOf(*backend),
           " as the latter does not provide shared memory semantics.\n");
       std::fwrite(line.data(), 1, line.size(), stdout);
       std::fflush(stdout);
@@ -227,7 +226,7 @@ Resolved Resolve(const ParallelOptions& options, const Config& config) {
       options.require.value().value == "sharedmem" &&
       !resolved.backend->supports_sharedmem()) {
     throw std::invalid_argument(
-        absl::StrCat("Backend ", ClassName(typeid(*resolved.backend)),
+        absl::StrCat("Backend ", ClassNameOf(*resolved.backend),
                      " does not support shared memory"));
   }
   resolved.batch_size = BatchSizeOf(options.batch_size);

@@ -48,7 +48,7 @@ const Support* Find(const ParallelBackendBase& backend) {
 
 void WarnOfOption(const std::string& option, const ParallelBackendBase& backend,
                   const std::string& why) {
-  Warn(absl::StrCat("The backend class '", ClassName(typeid(backend)),
+  Warn(absl::StrCat("The backend class '", ClassNameOf(backend),
                     "' does not support ", option, ": ", why));
 }
 
@@ -81,7 +81,7 @@ void WarnOfUnknownParams(const BackendParams& params,
     for (const std::string& other : support->params) known |= name == other;
     if (known) continue;
     Warn(absl::StrCat(
-        "The backend class '", ClassName(typeid(backend)),
+        "The backend class '", ClassNameOf(backend),
         "' has no parameter '", name, "'; it will not be used. ",
         support->params.empty()
             ? "It has none at all."

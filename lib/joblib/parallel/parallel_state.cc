@@ -3,7 +3,6 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
-#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -89,7 +88,7 @@ int ParallelState::Initialize() {
     used_ = std::move(sequential);
   }
   if (r.timeout.has_value() && !used_->supports_timeout()) {
-    Warn(absl::StrCat("The backend class '", ClassName(typeid(*used_)),
+    Warn(absl::StrCat("The backend class '", ClassNameOf(*used_),
                       "' does not support timeout. You have set 'timeout=",
                       *r.timeout,
                       "' in Parallel but the 'timeout' parameter will not be "
@@ -128,7 +127,7 @@ CallPlan ParallelState::BeginCall(ReturnAs return_as) {
                          return_as == ReturnAs::kGeneratorUnordered;
   if (generator && !resolved_.backend->supports_return_generator()) {
     throw std::invalid_argument(absl::StrCat(
-        "Backend ", ClassName(typeid(*resolved_.backend)),
+        "Backend ", ClassNameOf(*resolved_.backend),
         " does not support return_as=",
         return_as == ReturnAs::kGenerator ? "generator"
                                           : "generator_unordered"));
@@ -145,14 +144,14 @@ CallPlan ParallelState::BeginCall(ReturnAs return_as) {
     const int n_jobs =
         session_ ? used_->effective_n_jobs(resolved_.n_jobs) : Initialize();
     if (n_jobs < 1) {
-      throw std::runtime_error(absl::StrCat(ClassName(typeid(*used_)),
+      throw std::runtime_error(absl::StrCat(ClassNameOf(*used_),
                                             " has no active worker."));
     }
     CallPlan plan = Plan(return_as, n_jobs);
     if (n_jobs > 1) {
       if (plan.verbose > 0) {
         PrintLine(plan.verbose, plan.requested_n_jobs,
-                  UsingBackendLine(ClassName(typeid(*used_)), n_jobs));
+                  UsingBackendLine(ClassNameOf(*used_), n_jobs));
       }
       used_->start_call();
       called_ = true;

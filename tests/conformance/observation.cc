@@ -1,0 +1,141 @@
+#include "tests/conformance/observation.h"
+
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "joblib/core/type_name.h"
+#include "tests/conformance/replay.h"
+
+namespace joblib::conformance {
+namespace {
+
+bool IsNumber(const Json& json) {
+  return json.kind() == Json::Kind::kInteger ||
+         json.kind() == Json::Kind::kFloating;
+}
+
+bool IsError(const Json& json) {
+  return json.is_object() && json.Find("type") != nullptr &&
+         json.Find("message") != nullptr;
+}
+
+// README.md, "Python to C++".
+std::string_view CppClass(std::string_view python_class) {
+  if (python_class == "RuntimeError") return "runtime_error";
+  for (std::string_view name : {"ValueError", "AssertionError", "TypeError"}) {
+    if (python_class == name) return "invalid_argument";
+  }
+  return python_class;
+}
+
+void Compare(const Json& expected, const Json& actual, const std::string& path);
+
+void CompareMembers(const Json& expected, const Json& actual,
+                    const std::string& path) {
+  for (const auto& [key, value] : expected.members()) {
+    const Json* other = actual.Find(key);
+    const std::string inner = absl::StrCat(path, ".", key);
+    if (IsError(expected) && key == "is_a") continue;
+    if (other == nullptr) {
+      ADD_FAILURE() << inner << ": expected " << value.ToString()
+                    << ", got nothing";
+    } else if (IsError(expected) && key == "type") {
+      EXPECT_EQ(CppClass(value.text()), other->text()) << inner;
+    } else if (IsError(expected) && key == "message") {
+      EXPECT_TRUE(MatchesMessage(expected, other->text())) << inner;
+    } else {
+      Compare(value, *other, inner);
+    }
+  }
+  for (const auto& [key, value] : actual.members()) {
+    if (expected.Find(key) != nullptr) continue;
+    ADD_FAILURE() << path << "." << key << ": expected nothing, got "
+                  << value.ToString();
+  }
+}
+
+void Compare(const Json& expected, const Json& actual,
+             const std::string& path) {
+  if (expected.is_object() && actual.is_object()) {
+    CompareMembers(expected, actual, path);
+  } else if (IsNumber(expected) && IsNumber(actual)) {
+    EXPECT_EQ(expected.number(), actual.number()) << path;
+  } else if (expected.kind() == Json::Kind::kArray &&
+             actual.kind() == Json::Kind::kArray &&
+             expected.items().size() == actual.items().size()) {
+    for (std::size_t i = 0; i < expected.items().size(); ++i) {
+      Compare(expected.items()[i], actual.items()[i],
+              absl::StrCat(path, "[", i, "]"));
+    }
+  } else if (!(expected == actual)) {
+    ADD_FAILURE() << path << ": expected\n  " << expected.ToString()
+                  << "\ngot\n  " << actual.ToString();
+  }
+}
+
+Json Described(const std::exception& error) {
+  return Json::Object(
+      {{"type", Json::Text(internal::ClassNameOf(error))},
+       {"message", Json::Text(error.what())}});
+}
+
+}  // namespace
+
+WarningCollector::WarningCollector()
+    : former_(set_warning_handler([this](const Warning& warning) {
+        absl::MutexLock lock(&mu_);
+        warnings_.push_back(
+            Json::Object({{"category", Json::Text(warning.category)},
+                          {"message", Json::Text(warning.message)}}));
+      })) {}
+
+WarningCollector::~WarningCollector() { set_warning_handler(former_); }
+
+Json WarningCollector::Take() {
+  absl::MutexLock lock(&mu_);
+  return Json::Array(std::exchange(warnings_, {}));
+}
+
+Json ErrorOf(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const std::invalid_argument& error) {
+    return Described(error);
+  } catch (const std::logic_error&) {
+    throw;
+  } catch (const std::exception& error) {
+    return Described(error);
+  }
+  return Json();
+}
+
+Json With(const Json& object, std::string_view key, Json value) {
+  Json::Members members = object.members();
+  for (auto& [name, member] : members) {
+    if (name != key) continue;
+    member = std::move(value);
+    return Json::Object(std::move(members));
+  }
+  members.emplace_back(key, std::move(value));
+  return Json::Object(std::move(members));
+}
+
+Json Without(const Json& object, std::string_view key) {
+  Json::Members members;
+  for (const auto& member : object.members()) {
+    if (member.first != key) members.push_back(member);
+  }
+  return Json::Object(std::move(members));
+}
+
+void ExpectSame(const Json& expected, const Json& actual) {
+  Compare(expected, actual, "");
+}
+
+}  // namespace joblib::conformance
