@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "native/heavy_fence.h"
@@ -17,39 +19,37 @@ class HeavyFenceThreadsTest : public testing::Test {
   }
 };
 
-// Both threads store to their own word and read the other's. Without fences
-// both read 0 in some of the rounds, as the stores wait in the cores' buffers.
+// Both threads count up in their own word and then read the other's. If the
+// heavy side missed step j of the light one, then that step must have seen what
+// the heavy side had written before. Without fences both miss each other now
+// and then, as stores wait in the buffers of the cores.
 TEST_F(HeavyFenceThreadsTest, OneOfTheTwoSeesTheOther) {
-  constexpr int kRounds = 10'000;
-  std::atomic<int> x = 0;
-  std::atomic<int> y = 0;
-  std::atomic<int> round = 0;
-  std::atomic<int> done = 0;
-  int seen_by_light = 0;
+  constexpr std::uint32_t kLightSteps = 4'000'000;
+  std::atomic<std::uint32_t> light_word = 0;
+  std::atomic<std::uint32_t> heavy_word = 0;
+  std::vector<std::uint32_t> seen_by_light(kLightSteps + 1);
+  std::vector<std::uint32_t> seen_by_heavy = {0};
   std::thread light([&] {
-    for (int i = 1; i <= kRounds; ++i) {
-      while (round.load(std::memory_order_acquire) != i) {
-        std::this_thread::yield();  // There may be one core for both.
-      }
-      x.store(i, std::memory_order_relaxed);
+    while (heavy_word.load() == 0) std::this_thread::yield();
+    for (std::uint32_t j = 1; j <= kLightSteps; ++j) {
+      light_word.store(j, std::memory_order_relaxed);
       LightFence();
-      seen_by_light = y.load(std::memory_order_relaxed);
-      done.store(i, std::memory_order_release);
+      seen_by_light[j] = heavy_word.load(std::memory_order_relaxed);
     }
   });
-  int n_blind = 0;
-  for (int i = 1; i <= kRounds; ++i) {
-    round.store(i, std::memory_order_release);
-    y.store(i, std::memory_order_relaxed);
+  while (seen_by_heavy.back() < kLightSteps) {
+    heavy_word.store(static_cast<std::uint32_t>(seen_by_heavy.size()),
+                     std::memory_order_relaxed);
     HeavyFence();
-    const int seen_by_heavy = x.load(std::memory_order_relaxed);
-    while (done.load(std::memory_order_acquire) != i) {
-      std::this_thread::yield();
-    }
-    if (seen_by_heavy != i && seen_by_light != i) ++n_blind;
+    seen_by_heavy.push_back(light_word.load(std::memory_order_relaxed));
   }
   light.join();
-  EXPECT_EQ(n_blind, 0);
+  int n_blind = 0;
+  for (std::uint32_t i = 1; i < seen_by_heavy.size(); ++i) {
+    const std::uint32_t missed = seen_by_heavy[i] + 1;
+    if (missed <= kLightSteps && seen_by_light[missed] < i) ++n_blind;
+  }
+  EXPECT_EQ(n_blind, 0) << "of " << seen_by_heavy.size();
 }
 
 TEST_F(HeavyFenceThreadsTest, WorksInAForkedChild) {

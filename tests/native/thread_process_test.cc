@@ -79,26 +79,37 @@ TEST(StartThreadTest, OutOfMemoryForItIsAnErrorAndNoException) {
   EXPECT_EQ(pthread_setattr_default_np(&usual), 0);
 }
 
-TEST(RemainingStackTest, IsNothingOnAForeignStack) {
-  // As a coroutine would: the same thread, another stack.
+// What RemainingStack() says on `stack`, in a signal handler of this thread.
+std::size_t RemainingOn(char* stack, std::size_t size) {
   static std::size_t remaining;
-  static char stack[256 * 1024];
   remaining = 1;
   stack_t own = {};
   own.ss_sp = stack;
-  own.ss_size = sizeof(stack);
+  own.ss_size = size;
   stack_t before;
-  ASSERT_EQ(sigaltstack(&own, &before), 0);
+  EXPECT_EQ(sigaltstack(&own, &before), 0);
   struct sigaction action = {};
   action.sa_handler = [](int) { remaining = RemainingStack(); };
   action.sa_flags = SA_ONSTACK;
   struct sigaction old_action;
-  ASSERT_EQ(sigaction(SIGUSR1, &action, &old_action), 0);
-  ASSERT_GT(RemainingStack(), 0);
+  EXPECT_EQ(sigaction(SIGUSR1, &action, &old_action), 0);
   raise(SIGUSR1);
   sigaction(SIGUSR1, &old_action, nullptr);
   sigaltstack(&before, nullptr);
-  EXPECT_EQ(remaining, 0);
+  return remaining;
+}
+
+TEST(RemainingStackTest, IsNothingOnAForeignStack) {
+  constexpr std::size_t kSize = 256 * 1024;
+  static char below_all_stacks[kSize];
+  EXPECT_GT(RemainingStack(), 0);
+  EXPECT_EQ(RemainingOn(below_all_stacks, kSize), 0);
+  // The first thread's stack lies above those of all others.
+  char above_other_stacks[kSize];
+  std::thread([&] {
+    EXPECT_GT(RemainingStack(), 0);
+    EXPECT_EQ(RemainingOn(above_other_stacks, kSize), 0);
+  }).join();
 }
 
 int n_prepared = 0;
