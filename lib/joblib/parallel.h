@@ -323,6 +323,7 @@ class ParallelStream final : public Generator<ResultOf<Tasks>>::Source {
 
 }  // namespace internal
 
+// Copies share one object, as in Python.
 class Parallel {
  public:
   // Keeps the backend's workers between calls, as Python's `with Parallel()`.

@@ -104,7 +104,12 @@ std::optional<std::int64_t> MaxNbytesOf(const Setting<IntegerOrText>& setting) {
   if (!setting.is_set()) return kDefaultMaxNbytes;
   if (setting.is_none()) return std::nullopt;
   const IntegerOrText& value = setting.value();
-  if (!value.is_text) return value.number;
+  if (!value.is_text) {
+    if (value.number >= 0) return value.number;
+    throw std::invalid_argument(absl::StrCat(
+        "max_nbytes must be at least 0, got: ", value.number,
+        ". Use joblib::none to have no argument memory-mapped."));
+  }
   const absl::StatusOr<std::int64_t> bytes = ParseByteSize(value.text);
   if (!bytes.ok()) {
     throw std::invalid_argument(std::string(bytes.status().message()));

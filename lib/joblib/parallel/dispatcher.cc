@@ -458,6 +458,7 @@ void Dispatcher::LetGo() {
   parent_stop_.reset();
   user_stop_.reset();
   std::shared_ptr<TaskSource> source;
+  std::shared_ptr<ParallelBackendBase> backend;
   std::vector<std::exception_ptr> errors;
   std::vector<std::unique_ptr<TaskBlock>> blocks;
   {
@@ -467,6 +468,8 @@ void Dispatcher::LetGo() {
     blocks.swap(free_blocks_);
     // Abandoned tasks still write into it; else it is the caller's alone now.
     source = abandoned_ ? source_ : std::move(source_);
+    // A backend that keeps a batch for ever would keep itself, too.
+    backend = std::move(plan_.backend);
   }
   if (source != nullptr) source->CloseInput();
   if (backend_call_ != nullptr) backend_call_->Close();

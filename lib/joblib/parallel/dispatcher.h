@@ -148,7 +148,7 @@ class Dispatcher final : public BatchReceiver {
   void AskForResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const CallPlan plan_;
+  CallPlan plan_;  // Constant but for the backend, which LetGo lets go.
   const bool stream_;         // Results are taken one by one.
   const bool caller_reads_;   // Nobody else may read the input.
   const bool caller_helps_;

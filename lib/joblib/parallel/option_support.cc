@@ -19,6 +19,8 @@ struct Support {
   bool max_retries;
   bool inner_max_num_threads;
   std::vector<std::string> params;
+  // Known, but the backend itself refuses it when it starts.
+  std::string refused_param = {};
 };
 
 template <class B>
@@ -33,7 +35,8 @@ const std::array<Support, 4>& Table() {
       {Is<LokyBackend>,
        true,
        true,
-       {"idle_worker_timeout", "initializer", "timeout"}},
+       {"idle_worker_timeout", "initializer"},
+       "timeout"},
       {Is<MultiprocessingBackend>, true, false, {}},
   }};
   return *table;
@@ -77,7 +80,7 @@ void WarnOfUnknownParams(const BackendParams& params,
   const Support* const support = Find(backend);
   if (support == nullptr) return;
   for (const auto& [name, value] : params) {
-    bool known = false;
+    bool known = name == support->refused_param;
     for (const std::string& other : support->params) known |= name == other;
     if (known) continue;
     Warn(absl::StrCat(
