@@ -229,7 +229,10 @@ class Generator {
     value_.reset();
     if (source_ == nullptr) return;
     try {
-      value_ = source_->Next();
+      // Built, not assigned: R need not be assignable.
+      if (std::optional<Value> next = source_->Next()) {
+        value_.emplace(*std::move(next));
+      }
     } catch (...) {
       source_.reset();
       throw;

@@ -47,8 +47,8 @@ void Replay(const Case& c) {
   if (const Json* cpus = c.scenario.Find("set_affinity")) {
     // In a thread: the mask ends with it.
     RunInNewThread([&] {
-      ASSERT_TRUE(native::BindThreadForTest(
-          static_cast<int>(cpus->items().size())));
+      ASSERT_TRUE(
+          native::BindThreadForTest(static_cast<int>(cpus->items().size())));
       counts = CountBoth(c.scenario);
     });
   } else {

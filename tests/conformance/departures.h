@@ -19,6 +19,8 @@ struct Departure {
   std::string_view reason;    // One sentence.
   // What to expect instead of case.expect; unset where the rule does not apply.
   std::optional<Json> (*expect)(const Case&, Target);
+  // A second table that it applies to, whether it has such cases or not.
+  std::string_view also = {};
 };
 
 // Applied in order, each to what the one before left.

@@ -32,9 +32,9 @@ Json Ask(const std::string& label, const Json& n_jobs,
       answer = effective_n_jobs(n_jobs.number());
     }
   });
-  Json result =
-      error.is_null() ? Json::Object({{"value", Json::Integer(answer)}})
-                      : Json::Object({{"error", error}});
+  Json result = error.is_null()
+                    ? Json::Object({{"value", Json::Integer(answer)}})
+                    : Json::Object({{"error", error}});
   const Json warned = warnings.Take();
   return warned.items().empty() ? result : With(result, "warnings", warned);
 }

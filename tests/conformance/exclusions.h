@@ -13,8 +13,9 @@ namespace joblib::conformance {
 
 struct Exclusion {
   enum class Why {
-    kNotBuiltYet,  // The replay tries each case, and fails once all pass.
-    kPythonOnly,   // Never tried.
+    kNotBuiltYet,    // The replay tries each case, and fails once all pass.
+    kPythonOnly,     // Never tried.
+    kNoSuchMachine,  // Never tried: the target lacks what the case needs.
   };
 
   std::string_view table;   // "resolve.json"
@@ -22,6 +23,8 @@ struct Exclusion {
   std::string_view reason;  // One sentence.
   Why why;
   bool (*applies)(const Case&, Target);
+  // A second table that it applies to, whether it has such cases or not.
+  std::string_view also = {};
 };
 
 absl::Span<const Exclusion> Exclusions();

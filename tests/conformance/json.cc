@@ -353,4 +353,23 @@ bool operator==(const Json& a, const Json& b) {
                      });
 }
 
+Json With(const Json& object, std::string_view key, Json value) {
+  Json::Members members = object.members();
+  for (auto& [name, member] : members) {
+    if (name != key) continue;
+    member = std::move(value);
+    return Json::Object(std::move(members));
+  }
+  members.emplace_back(key, std::move(value));
+  return Json::Object(std::move(members));
+}
+
+Json Without(const Json& object, std::string_view key) {
+  Json::Members members;
+  for (const auto& member : object.members()) {
+    if (member.first != key) members.push_back(member);
+  }
+  return Json::Object(std::move(members));
+}
+
 }  // namespace joblib::conformance

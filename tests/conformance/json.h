@@ -83,6 +83,11 @@ class Json {
   Members members_;
 };
 
+// `object` with one more member, behind the others or in place of it.
+Json With(const Json& object, std::string_view key, Json value);
+// `object` without a member.
+Json Without(const Json& object, std::string_view key);
+
 }  // namespace joblib::conformance
 
 #endif  // JOBLIB_TESTS_CONFORMANCE_JSON_H_

@@ -80,9 +80,8 @@ void Compare(const Json& expected, const Json& actual,
 }
 
 Json Described(const std::exception& error) {
-  return Json::Object(
-      {{"type", Json::Text(internal::ClassNameOf(error))},
-       {"message", Json::Text(error.what())}});
+  return Json::Object({{"type", Json::Text(internal::ClassNameOf(error))},
+                       {"message", Json::Text(error.what())}});
 }
 
 }  // namespace
@@ -113,25 +112,6 @@ Json ErrorOf(const std::function<void()>& body) {
     return Described(error);
   }
   return Json();
-}
-
-Json With(const Json& object, std::string_view key, Json value) {
-  Json::Members members = object.members();
-  for (auto& [name, member] : members) {
-    if (name != key) continue;
-    member = std::move(value);
-    return Json::Object(std::move(members));
-  }
-  members.emplace_back(key, std::move(value));
-  return Json::Object(std::move(members));
-}
-
-Json Without(const Json& object, std::string_view key) {
-  Json::Members members;
-  for (const auto& member : object.members()) {
-    if (member.first != key) members.push_back(member);
-  }
-  return Json::Object(std::move(members));
 }
 
 void ExpectSame(const Json& expected, const Json& actual) {

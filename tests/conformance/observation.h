@@ -40,11 +40,6 @@ class WarningCollector {
 // std::logic_error itself passes through: it is the test's own.
 Json ErrorOf(const std::function<void()>& body);
 
-// `object` with one more member, behind the others or in place of it.
-Json With(const Json& object, std::string_view key, Json value);
-// `object` without a member.
-Json Without(const Json& object, std::string_view key);
-
 // Fails the test where they differ, member by member. In an error the expected
 // type is Python's, `is_a` is not looked at, and the message may go on. 2 and
 // 2.0 are the same.

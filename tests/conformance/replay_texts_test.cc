@@ -32,6 +32,9 @@ TEST(MatchesMessageTest, ObjectsOfPythonStandForTheNameOfTheirClass) {
       error, "Backend LokyBackend does not support shared memory; use"));
   EXPECT_FALSE(MatchesMessage(
       error, "Backend ThreadingBackend does not support shared memory"));
+  EXPECT_TRUE(MatchesMessage(
+      Error("<generate.classes.<locals>.Plain object at <ADDR>> is <ADDR>"),
+      "Plain is 0x7f00"));
 }
 
 TEST(MatchesTextTest, PlaceholdersStandForTheirKindOfValue) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tests/conformance/observation.h"
-
 namespace joblib::conformance {
 namespace {
 

@@ -21,12 +21,12 @@ class HeavyFenceThreadsTest : public testing::Test {
 
 // Both threads count up in their own word and then read the other's. If the
 // heavy side missed step j of the light one, then that step must have seen what
-// the heavy side had written before. Without fences both miss each other now
-// and then, as stores wait in the buffers of the cores.
-TEST_F(HeavyFenceThreadsTest, OneOfTheTwoSeesTheOther) {
-  constexpr std::uint32_t kLightSteps = 4'000'000;
-  std::atomic<std::uint32_t> light_word = 0;
-  std::atomic<std::uint32_t> heavy_word = 0;
+// the heavy side had written before. Returns how often it had not. Without
+// fences that happens now and then, as stores wait in the buffers of the cores.
+int CountBlindSteps() {
+  constexpr std::uint32_t kLightSteps = 2'000'000;
+  alignas(64) std::atomic<std::uint32_t> light_word = 0;
+  alignas(64) std::atomic<std::uint32_t> heavy_word = 0;
   std::vector<std::uint32_t> seen_by_light(kLightSteps + 1);
   std::vector<std::uint32_t> seen_by_heavy = {0};
   std::thread light([&] {
@@ -49,7 +49,12 @@ TEST_F(HeavyFenceThreadsTest, OneOfTheTwoSeesTheOther) {
     const std::uint32_t missed = seen_by_heavy[i] + 1;
     if (missed <= kLightSteps && seen_by_light[missed] < i) ++n_blind;
   }
-  EXPECT_EQ(n_blind, 0) << "of " << seen_by_heavy.size();
+  return n_blind;
+}
+
+TEST_F(HeavyFenceThreadsTest, OneOfTheTwoSeesTheOther) {
+  // Without the fence, some 3 of 10 find it on a busy machine with two cores.
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(CountBlindSteps(), 0);
 }
 
 TEST_F(HeavyFenceThreadsTest, WorksInAForkedChild) {

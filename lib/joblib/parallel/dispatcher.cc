@@ -20,8 +20,9 @@ namespace {
 constexpr std::chrono::seconds kSlowAbort{5};
 // How long a task may still run after its task_timeout before that is told.
 constexpr std::chrono::seconds kLateTaskGrace{1};
-// A pool thread has at least this much stack; a caller with less only waits.
-std::size_t StackForTasks() { return native::DefaultStackSize() / 10 * 9; }
+// A caller with less stack left than pool threads have only waits; a fresh main
+// thread has its arguments and environment on its stack.
+std::size_t StackForTasks() { return native::DefaultStackSize() / 8 * 7; }
 
 bool CallerHelps(const CallPlan& plan) {
   return plan.return_as != ReturnAs::kGenerator &&

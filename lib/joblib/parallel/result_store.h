@@ -116,7 +116,10 @@ class ResultStore {
   std::vector<Slot> TakeVector() {
     std::vector<Slot> results;
     results.reserve(total_);
+    // A deleted copy is trivial, too.
     if constexpr (std::is_trivially_copyable_v<Slot> &&
+                  std::is_copy_constructible_v<Slot> &&
+                  std::is_copy_assignable_v<Slot> &&
                   !std::is_same_v<Slot, bool>) {
       for (Block& block : blocks_) {
         Slot* const begin = block.memory.data();

@@ -88,7 +88,11 @@ class TypedBlock final : public TaskBlock {
   void Begin(std::int64_t first_task, Slot* slots) {
     first = first_task;
     size = 0;
-    slots_ = kKeep == Keep::kStream ? own_.data() : slots;
+    if constexpr (kKeep == Keep::kStream) {
+      slots_ = own_.data();
+    } else {
+      slots_ = slots;
+    }
   }
   // `make` gives the call, or what it is made from.
   template <class Make>
@@ -136,7 +140,10 @@ class TypedBlock final : public TaskBlock {
   }
   bool ReplaceResult(std::uint32_t index,
                      const std::exception_ptr& error) noexcept override {
-    if constexpr (kKeep == Keep::kOutcomes) *SlotAt(index) = Slot(error);
+    if constexpr (kKeep == Keep::kOutcomes) {
+      std::destroy_at(SlotAt(index));  // R need not be assignable.
+      ::new (SlotAt(index)) Slot(error);
+    }
     return kKeep == Keep::kOutcomes;
   }
   Slot* slots() const { return slots_; }

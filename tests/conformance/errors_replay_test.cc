@@ -1,0 +1,110 @@
+// Failing tasks and timeouts: tables/errors.json.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "joblib/joblib.h"
+#include "tests/conformance/case.h"
+#include "tests/conformance/fresh_process.h"
+#include "tests/conformance/json.h"
+#include "tests/conformance/observation.h"
+#include "tests/conformance/replay.h"
+#include "tests/conformance/scenario.h"
+#include "tests/conformance/tasks.h"
+
+namespace joblib::conformance {
+namespace {
+
+// Where the call waits for its sleeping tasks, they sleep this much shorter.
+constexpr double kScale = 0.1;
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Json::Items Run(Parallel& parallel, const std::string& return_as,
+                const Json::Items& tasks, const std::shared_ptr<Naps>& naps) {
+  return RunTasks(parallel, return_as, each(WithoutLength(tasks), [&naps](const Json& spec) {
+                    return delayed(DoTask)(spec, naps);
+                  }));
+}
+
+// Three trivial tasks, on the same object or on a new one.
+Json RunThen(const Json& scenario, Parallel& parallel) {
+  const std::string return_as = ReturnAsOf(scenario["parallel"]);
+  Json::Items tasks;
+  for (int i = 0; i < 3; ++i) {
+    tasks.push_back(Json::Object(
+        {{"op", Json::Text("return")}, {"value", Json::Integer(i)}}));
+  }
+  Json::Items results;
+  const Json error = ErrorOfCall([&] {
+    Parallel other(ToParallelOptions(Without(scenario["parallel"], "timeout")));
+    const bool same = scenario["then"].text() == "same object";
+    results = Run(same ? parallel : other, return_as, tasks,
+                  std::make_shared<Naps>(kScale));
+  });
+  if (!error.is_null()) return Json::Object({{"error", error}});
+  if (return_as == "generator_unordered") SortIntegers(results);
+  return Json::Object({{"results", Json::Array(std::move(results))}});
+}
+
+Json Observe(const Json& scenario) {
+  const Json& options = scenario["parallel"];
+  WarningCollector warnings;
+  Json::Members seen;
+  // A timeout is as short as they say, and nobody waits for the tasks.
+  const double scale = options.Find("timeout") == nullptr ? kScale : 1;
+  const auto naps = std::make_shared<Naps>(scale);
+  std::unique_ptr<Parallel> parallel;
+  const Clock::time_point start = Clock::now();
+  const Json error = ErrorOfCall([&] {
+    parallel = std::make_unique<Parallel>(ToParallelOptions(options));
+    seen.emplace_back("results", Json::Array(Run(*parallel, ReturnAsOf(options),
+                                                 scenario["tasks"].items(),
+                                                 naps)));
+  });
+  if (!error.is_null()) seen.emplace_back("error", error);
+  if (const Json* within = scenario.Find("quick_within")) {
+    // Surely early while a task still sleeps, however slow this machine is.
+    const bool early = naps->AnyAsleep() ||
+                       SecondsSince(start) < scale * within->number();
+    seen.emplace_back("returned_early", Json::Boolean(early));
+  }
+  naps->WakeAll();
+  seen.emplace_back("warnings", warnings.Take());
+  if (scenario.Find("then") != nullptr) {
+    seen.emplace_back("then", RunThen(scenario, *parallel));
+  }
+  return Json::Object(std::move(seen));
+}
+
+// Without what a C++ exception does not have.
+Json WithoutPythonsOwn(const Json& expect) {
+  const Json* error = expect.Find("error");
+  if (error == nullptr) return expect;
+  return With(expect, "error", Without(Without(*error, "args"), "cause"));
+}
+
+void Replay(const Case& c) {
+  const FreshProcess process(c.env, c.machine, PlatformForCalls());
+  ExpectSame(WithoutPythonsOwn(c.expect), Observe(c.scenario));
+}
+
+}  // namespace
+}  // namespace joblib::conformance
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  joblib::conformance::RegisterReplay({
+      .table = "errors.json",
+      .replay = joblib::conformance::Replay,
+      .committed = {.native = 0, .wasm = 0, .wasm_threads = 0},
+  });
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,132 @@
+#include "tests/conformance/tasks.h"
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "joblib/core/python_repr.h"
+#include "tests/conformance/fresh_process.h"
+#include "tests/conformance/observation.h"
+
+namespace joblib::conformance {
+namespace {
+
+std::string Repr(const Json& value) {
+  return value.is_text() ? internal::PythonRepr(std::string_view(value.text()))
+                         : value.ToString();
+}
+
+// What str() says of a Python exception with these arguments.
+std::string MessageOf(const std::string& type, const Json::Items& args) {
+  if (args.empty()) return "";
+  if (args.size() > 1) {
+    std::vector<std::string> reprs;
+    for (const Json& arg : args) reprs.push_back(Repr(arg));
+    return absl::StrCat("(", absl::StrJoin(reprs, ", "), ")");
+  }
+  const Json& arg = args.front();
+  return type != "KeyError" && arg.is_text() ? arg.text() : Repr(arg);
+}
+
+[[noreturn]] void Raise(const Json& spec) {
+  const std::string& type = spec["type"].text();
+  const Json* args_or_null = spec.Find("args");
+  const Json::Items args =
+      args_or_null == nullptr ? Json::Items() : args_or_null->items();
+  const std::string message = MessageOf(type, args);
+  if (type == "ValueError") throw std::invalid_argument(message);
+  if (type == "RuntimeError") throw std::runtime_error(message);
+  if (type == "KeyError") throw std::out_of_range(message);
+  if (type == "ZeroDivisionError") throw std::domain_error(message);
+  if (type == "CustomError") throw CustomError(message);
+  if (type == "TwoArgsError") {
+    throw TwoArgsError(args.at(0).text(), args.at(1).text());
+  }
+  if (type == "OSError") {
+    throw std::system_error(static_cast<int>(args.at(0).integer()),
+                            std::generic_category(), args.at(1).text());
+  }
+  throw std::logic_error(absl::StrCat("no such exception in C++: ", type));
+}
+
+Json Error(std::string_view type, std::string_view message) {
+  return Json::Object(
+      {{"type", Json::Text(type)}, {"message", Json::Text(message)}});
+}
+
+}  // namespace
+
+TwoArgsError::TwoArgsError(const std::string& a, const std::string& b)
+    : what_(absl::StrCat(a, " and ", b)) {}
+
+void Naps::Sleep(double seconds) {
+  absl::MutexLock lock(&mu_);
+  ++asleep_;
+  mu_.AwaitWithTimeout(absl::Condition(&awake_),
+                       absl::Seconds(scale_ * seconds));
+  --asleep_;
+}
+
+void Naps::WakeAll() {
+  absl::MutexLock lock(&mu_);
+  awake_ = true;
+}
+
+bool Naps::AnyAsleep() const {
+  absl::MutexLock lock(&mu_);
+  return asleep_ > 0;
+}
+
+Json DoTask(const Json& spec, const std::shared_ptr<Naps>& naps) {
+  const std::string& op = spec["op"].text();
+  if (op == "return") return spec["value"];
+  if (op == "take") return Json::Text("taken");
+  if (op == "raise") Raise(spec);
+  if (op == "sleep") {
+    naps->Sleep(spec["seconds"].number());
+    const Json* value = spec.Find("value");
+    return value == nullptr ? Json() : *value;
+  }
+  throw std::logic_error(absl::StrCat("no such task here: ", op));
+}
+
+Json ErrorOfCall(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const std::system_error& error) {
+    const bool is_absence = error.code() == std::errc::no_such_file_or_directory;
+    return Error(is_absence ? "FileNotFoundError" : "OSError",
+                 absl::StrCat("[Errno ", error.code().value(), "] ",
+                              error.what()));
+  } catch (const std::out_of_range& error) {
+    return Error("KeyError", error.what());
+  } catch (const std::domain_error& error) {
+    return Error("ZeroDivisionError", error.what());
+  } catch (...) {
+    return ErrorOf([] { throw; });
+  }
+  return Json();
+}
+
+void SortIntegers(Json::Items& integers) {
+  std::sort(integers.begin(), integers.end(),
+            [](const Json& a, const Json& b) {
+              return a.integer() < b.integer();
+            });
+}
+
+internal::Platform PlatformForCalls() {
+  return {.processes = kTablesPlatform.processes,
+          .threads = internal::OwnPlatform().threads};
+}
+
+std::string ReturnAsOf(const Json& parallel_options) {
+  const Json* return_as = parallel_options.Find("return_as");
+  return return_as == nullptr ? "list" : return_as->text();
+}
+
+}  // namespace joblib::conformance

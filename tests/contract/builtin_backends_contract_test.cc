@@ -1,0 +1,39 @@
+// The contract for the backends that joblib brings, and for the simplest one
+// that a user could write.
+#include <memory>
+
+#include "gtest/gtest.h"
+#include "joblib/joblib.h"
+#include "tests/contract/contract.h"
+
+namespace joblib::testing {
+namespace {
+
+// Runs each batch inside of submit, but is no plain loop: Parallel takes it for
+// one with two workers.
+class InlineBackend final : public ParallelBackendBase {
+ public:
+  int effective_n_jobs(NJobs) const override { return 2; }
+  void submit(Batch batch) override { batch.run(); }
+  bool supports_sharedmem() const override { return true; }
+};
+
+template <class B>
+BackendUnderTest Case(const char* name, int n_jobs) {
+  return {.name = name,
+          .make = [] { return std::make_shared<B>(); },
+          .n_jobs = n_jobs,
+          .runs_in_submit = std::is_same_v<B, InlineBackend>};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Builtin, BackendContractTest,
+    ::testing::Values(Case<SequentialBackend>("Sequential", 1),
+                      Case<ThreadingBackend>("Threading1", 1),
+                      Case<ThreadingBackend>("Threading2", 2),
+                      Case<ThreadingBackend>("Threading4", 4),
+                      Case<InlineBackend>("Inline", 2)),
+    NameOf);
+
+}  // namespace
+}  // namespace joblib::testing
