@@ -1,6 +1,6 @@
 // Whether this platform has processes at all.
-#ifndef NATIVE_PROCESSES_H_
-#define NATIVE_PROCESSES_H_
+#ifndef JOBLIB_NATIVE_PROCESSES_H_
+#define JOBLIB_NATIVE_PROCESSES_H_
 
 namespace joblib::native {
 
@@ -8,4 +8,4 @@ bool HasProcesses();  // WebAssembly has none.
 
 }  // namespace joblib::native
 
-#endif  // NATIVE_PROCESSES_H_
+#endif  // JOBLIB_NATIVE_PROCESSES_H_

@@ -9,6 +9,7 @@
 #include "joblib/core/thread_state.h"
 #include "joblib/core/type_name.h"
 #include "joblib/parallel/backend_choice.h"
+#include "joblib/parallel/option_support.h"
 #include "joblib/backends/builtin_backends.h"
 
 namespace joblib {
@@ -59,6 +60,10 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
           "inner_max_num_threads must be at least 1, got: ", n));
     }
     BackendAccess::SetInnerMaxNumThreads(*backend, static_cast<int>(n));
+  }
+  // Last: what throws has not warned of it.
+  if (has_params) {
+    internal::WarnOfUnknownParams(options.backend_params.value(), *backend);
   }
   return backend;
 }

@@ -4,6 +4,7 @@
 #define JOBLIB_TESTS_CONFORMANCE_CASE_H_
 
 #include <string>
+#include <string_view>
 
 #include "tests/conformance/json.h"
 
@@ -21,6 +22,23 @@ struct Case {
   // out.
   Json documented;
 };
+
+// The value that the innermost scope of a scenario that sets an option gives
+// it; null: none does.
+inline Json InnermostScopeOption(const Json& scenario, std::string_view key) {
+  Json innermost;
+  for (const Json& scope : scenario["scopes"].items()) {
+    const Json* value = scope["options"].Find(key);
+    if (value != nullptr) innermost = *value;
+    // n_jobs is -1 unless it is given.
+    const Json* kind = scope.Find("kind");
+    if (value == nullptr && key == "n_jobs" && kind != nullptr &&
+        kind->text() == "parallel_backend") {
+      innermost = Json::Integer(-1);
+    }
+  }
+  return innermost;
+}
 
 }  // namespace joblib::conformance
 

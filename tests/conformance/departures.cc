@@ -1,6 +1,8 @@
 #include "tests/conformance/departures.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -13,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace joblib::conformance {
 namespace {
@@ -56,41 +59,67 @@ Json UserWarning(const std::string& message) {
                        {"message", Json::Text(message)}});
 }
 
-// `looks` is what is expected of one look at a Parallel, or holds several of
-// them by label: `edit` changes one, and says whether it did.
-bool EditLooks(Json& looks, const std::function<bool(Json& look)>& edit) {
-  const Json* observations = looks.Find("observations");
-  if (observations == nullptr) return edit(looks);
-  bool edited = false;
-  Json::Members members = observations->members();
-  for (auto& [label, look] : members) edited |= label != "error" && edit(look);
-  looks = With(looks, "observations", Json::Object(std::move(members)));
-  return edited;
+bool TurnsMultiprocessingOff(const Case& c) {
+  const Json* value = c.env.Find("JOBLIB_MULTIPROCESSING");
+  return value != nullptr && *value == Json::Text("0");
 }
 
-bool Truncate(Json& look, std::string_view key) {
-  const Json* value = look.Find(key);
-  if (value == nullptr || value->kind() != Json::Kind::kFloating) return false;
-  look = With(look, key,
-              Json::Integer(static_cast<std::int64_t>(value->number())));
-  return true;
+// What effective_n_jobs gives for a fractional n_jobs, where joblib's answer is
+// {"value": `joblibs`}; unset where that holds.
+std::optional<Json> OfWholeJobs(const Json& n_jobs, const Json& joblibs,
+                                const Case& c) {
+  if (n_jobs.kind() != Json::Kind::kFloating) return std::nullopt;
+  const bool is_fraction = joblibs.kind() == Json::Kind::kFloating;
+  if (std::trunc(n_jobs.number()) == 0) {
+    const Json backend = InnermostScopeOption(c.scenario, "backend");
+    // Else a hint has forced one job.
+    if (!is_fraction && backend != Json::Text("sequential") &&
+        !TurnsMultiprocessingOff(c)) {
+      return std::nullopt;
+    }
+    return Json::Object(
+        {{"error",
+          Json::Object({{"type", Json::Text("ValueError")},
+                        {"message", Json::Text("n_jobs == 0 in Parallel has no "
+                                               "meaning")}})}});
+  }
+  if (!is_fraction) return std::nullopt;
+  const double whole = n_jobs.number() < 0 ? std::ceil(joblibs.number())
+                                           : std::floor(joblibs.number());
+  return Json::Object(
+      {{"value", Json::Integer(static_cast<std::int64_t>(whole))}});
 }
 
-std::optional<Json> EffectiveNJobsIsAnInteger(const Case& c, Target) {
+std::optional<Json> NoneIsOfWholeJobs(const Case& c, Target) {
+  constexpr std::string_view kKey = "effective_n_jobs_of_none";
+  const Json* of_none = c.expect.Find(kKey);
+  if (of_none == nullptr || of_none->is_object()) return std::nullopt;
+  const auto whole =
+      OfWholeJobs(InnermostScopeOption(c.scenario, "n_jobs"), *of_none, c);
+  if (!whole.has_value()) return std::nullopt;
+  const Json* value = whole->Find("value");
+  return With(c.expect, kKey, value != nullptr ? *value : *whole);
+}
+
+std::optional<Json> EachIsOfWholeJobs(const Case& c, Target) {
   Json expect = c.expect;
-  const bool departs = EditLooks(expect, [](Json& look) {
-    return Truncate(look, "effective_n_jobs_of_none");
-  });
+  bool departs = false;
+  for (const auto& [label, asked] : c.scenario["n_jobs"].members()) {
+    const Json* value = expect[label].Find("value");
+    if (value == nullptr || label == "unset") continue;
+    const Json n_jobs =
+        asked.is_null() ? InnermostScopeOption(c.scenario, "n_jobs") : asked;
+    const auto whole = OfWholeJobs(n_jobs, *value, c);
+    if (!whole.has_value()) continue;
+    Json answer = Without(expect[label], "value");
+    for (const auto& [key, member] : whole->members()) {
+      answer = With(answer, key, member);
+    }
+    expect = With(expect, label, std::move(answer));
+    departs = true;
+  }
   if (!departs) return std::nullopt;
   return expect;
-}
-
-std::optional<Json> EachEffectiveNJobsIsAnInteger(const Case& c, Target) {
-  Json::Members expect = c.expect.members();
-  bool departs = false;
-  for (auto& [label, answer] : expect) departs |= Truncate(answer, "value");
-  if (!departs) return std::nullopt;
-  return Json::Object(std::move(expect));
 }
 
 // The value of an option that the Parallel of a scenario sees; else null.
@@ -105,25 +134,77 @@ Json OptionOf(const Json& scenario, std::string_view key) {
   return value;
 }
 
-// The look at a Parallel that is refused with `message`; unset if it is refused
-// before that anyway.
-std::optional<Json> Refused(const Json& look, const std::string& message) {
-  if (const Json* error = look.Find("error")) {
+// What name stands for in the environment of `c`; "": no warning of it.
+std::string_view MissingHere(const Case& c, const Json* backend) {
+  if (!TurnsMultiprocessingOff(c) || backend == nullptr) return "";
+  for (std::string_view name : {"loky", "multiprocessing"}) {
+    if (*backend == Json::Text(name)) return name;
+  }
+  return "";
+}
+
+// The warnings of a case, in the library's order: for each scope, then for its
+// Parallel, joblib's own that a backend is missing (once for each name), and
+// those that `of_scope` and `of_parallel` add; then joblib's at the start.
+struct MoreWarnings {
+  std::function<void(const Json& options, Json::Items&)> of_scope;
+  std::function<void(const Json& options, Json::Items&)> of_parallel;
+};
+Json::Items WarningsOf(const Case& c, const MoreWarnings& more) {
+  const Json::Items& joblibs = c.expect["warnings"].items();
+  auto next = joblibs.begin();
+  Json::Items warnings;
+  std::set<std::string_view> missing;
+  const auto pass_missing = [&](const Json& options) {
+    const std::string_view name = MissingHere(c, options.Find("backend"));
+    if (name.empty() || !missing.insert(name).second) return;
+    if (next != joblibs.end()) warnings.push_back(*next++);
+  };
+  std::size_t n_scopes = c.scenario["scopes"].items().size();
+  const Json* error = c.expect.Find("error");
+  if (error != nullptr) {
+    std::string_view stage = (*error)["stage"].text();
+    if (absl::ConsumePrefix(&stage, "scope[")) {
+      absl::ConsumeSuffix(&stage, "]");
+      if (!absl::SimpleAtoi(stage, &n_scopes)) n_scopes = 0;
+    }
+  }
+  for (std::size_t i = 0; i < n_scopes; ++i) {
+    const Json& options = c.scenario["scopes"].items()[i]["options"];
+    pass_missing(options);
+    if (more.of_scope) more.of_scope(options, warnings);
+  }
+  if (error == nullptr && more.of_parallel) {
+    pass_missing(c.scenario["parallel"]);
+    more.of_parallel(c.scenario["parallel"], warnings);
+  }
+  if (error == nullptr || more.of_parallel) {
+    warnings.insert(warnings.end(), next, joblibs.end());
+  }
+  return warnings;
+}
+
+// The look at a Parallel that is refused with `message` before its backend is
+// made; unset if it is refused even earlier anyway.
+std::optional<Json> Refused(const Case& c, const std::string& message) {
+  if (const Json* error = c.expect.Find("error")) {
     if ((*error)["stage"] != Json::Text("Parallel")) return std::nullopt;
-    for (std::string_view earlier : {"prefer", "require", "Invalid literal"}) {
+    for (std::string_view earlier :
+         {"prefer", "require", "Invalid literal", "max_nbytes"}) {
       if (absl::StartsWith((*error)["message"].text(), earlier)) {
         return std::nullopt;
       }
     }
   }
-  Json refused = look;
+  Case refused = c;
   for (std::string_view key : {"parallel", "effective_n_jobs", "started"}) {
-    refused = Without(refused, key);
+    refused.expect = Without(refused.expect, key);
   }
-  return With(refused, "error",
-              Json::Object({{"type", Json::Text("ValueError")},
-                            {"message", Json::Text(message)},
-                            {"stage", Json::Text("Parallel")}}));
+  refused.expect = With(refused.expect, "error",
+                        Json::Object({{"type", Json::Text("ValueError")},
+                                      {"message", Json::Text(message)},
+                                      {"stage", Json::Text("Parallel")}}));
+  return With(refused.expect, "warnings", Json::Array(WarningsOf(refused, {})));
 }
 
 std::optional<Json> RefusesMmapModes(const Case& c, Target) {
@@ -133,10 +214,9 @@ std::optional<Json> RefusesMmapModes(const Case& c, Target) {
     if (mode == Json::Text(known)) return std::nullopt;
   }
   return Refused(
-      c.expect,
-      absl::StrCat("mmap_mode must be one of 'r', 'r+', 'w+', 'c' or None, "
-                   "got: '",
-                   mode.text(), "'"));
+      c, absl::StrCat("mmap_mode must be one of 'r', 'r+', 'w+', 'c' or None, "
+                      "got: '",
+                      mode.text(), "'"));
 }
 
 std::optional<Json> RefusesNegativeSizes(const Case& c, Target) {
@@ -144,8 +224,8 @@ std::optional<Json> RefusesNegativeSizes(const Case& c, Target) {
   if (size.kind() != Json::Kind::kInteger || size.integer() >= 0) {
     return std::nullopt;
   }
-  return Refused(c.expect, absl::StrCat("max_nbytes must be at least 0, got: ",
-                                        size.integer()));
+  return Refused(
+      c, absl::StrCat("max_nbytes must be at least 0, got: ", size.integer()));
 }
 
 struct BuiltIn {
@@ -207,35 +287,32 @@ std::set<std::string> ParamsIn(const Json& options,
 }
 
 std::optional<Json> WarnsOfUnknownParams(const Case& c, Target) {
-  const Json* scopes = c.scenario.Find("scopes");
-  if (scopes == nullptr) return std::nullopt;
-  Json::Items warnings;
-  for (const Json& scope : scopes->items()) {
-    const Json& options = scope["options"];
-    const Json* backend = options.Find("backend");
-    if (backend == nullptr || !backend->is_text()) continue;
-    if (const BuiltIn* built_in =
-            FindBuiltIn(&BuiltIn::name, backend->text())) {
-      WarnOfUnknown(*built_in, ParamsIn(options, {}), warnings);
-    }
-  }
-  const Json* parallel = c.expect.Find("parallel");
-  const BuiltIn* built_in =
-      parallel == nullptr
-          ? nullptr
-          : FindBuiltIn(&BuiltIn::class_name, (*parallel)["backend"].text());
-  if (built_in != nullptr) {
-    WarnOfUnknown(
-        *built_in,
-        ParamsIn(c.scenario["parallel"],
-                 {"timeout", "batch_size", "pre_dispatch", "return_as"}),
-        warnings);
-  }
-  if (warnings.empty()) return std::nullopt;
-  for (const Json& warning : c.expect["warnings"].items()) {
-    warnings.push_back(warning);
-  }
-  return With(c.expect, "warnings", Json::Array(std::move(warnings)));
+  if (c.scenario.Find("scopes") == nullptr) return std::nullopt;
+  const MoreWarnings more = {
+      .of_scope =
+          [&c](const Json& options, Json::Items& warnings) {
+            const Json* backend = options.Find("backend");
+            if (backend == nullptr || !backend->is_text()) return;
+            const BuiltIn* built_in = FindBuiltIn(
+                &BuiltIn::name, MissingHere(c, backend).empty()
+                                    ? std::string_view(backend->text())
+                                    : "threading");
+            if (built_in == nullptr) return;
+            WarnOfUnknown(*built_in, ParamsIn(options, {}), warnings);
+          },
+      .of_parallel =
+          [&c](const Json& options, Json::Items& warnings) {
+            const BuiltIn* built_in = FindBuiltIn(
+                &BuiltIn::class_name, c.expect["parallel"]["backend"].text());
+            if (built_in == nullptr) return;
+            WarnOfUnknown(*built_in,
+                          ParamsIn(options, {"timeout", "batch_size",
+                                             "pre_dispatch", "return_as"}),
+                          warnings);
+          }};
+  Json warnings = Json::Array(WarningsOf(c, more));
+  if (warnings == c.expect["warnings"]) return std::nullopt;
+  return With(c.expect, "warnings", std::move(warnings));
 }
 
 std::optional<Json> InnerThreadsOfParallelWork(const Case& c, Target) {
@@ -252,9 +329,15 @@ std::optional<Json> InnerThreadsOfParallelWork(const Case& c, Target) {
   const BuiltIn* built_in =
       FindBuiltIn(&BuiltIn::class_name, (*parallel)["backend"].text());
   if (built_in == nullptr || built_in->name == "loky") return expect;
+  // Before those of the start.
   Json::Items warnings = expect["warnings"].items();
+  const auto of_the_start =
+      std::find_if(warnings.begin(), warnings.end(), [](const Json& warning) {
+        return absl::StrContains(warning["message"].text(),
+                                 "does not support timeout");
+      });
   warnings.insert(
-      warnings.begin(),
+      of_the_start,
       UserWarning(absl::StrCat(
           "The backend class '", built_in->class_name,
           "' does not support inner_max_num_threads: only the workers of "
@@ -269,7 +352,8 @@ Json RunsInTheSameProcess(const Json& call) {
   const Json* tasks = call.Find("tasks");
   if (tasks == nullptr || !tasks->is_object()) return call;
   Json task = *tasks;
-  if (call["used_backend"] == Json::Text("ThreadingBackend")) {
+  if (call["used_backend"] == Json::Text("ThreadingBackend") &&
+      task["runs_in"] == Json::Text("other thread")) {
     task = With(task, "runs_in", Json::Text("same process"));
   }
   if (const Json* inner = task.Find("call")) {
@@ -289,10 +373,10 @@ std::optional<Json> RefusesToReadNothing(const Case& c, Target) {
     return std::nullopt;
   }
   const Json& value = c.scenario["parallel"]["pre_dispatch"];
-  const std::string message = absl::StrCat(
-      "pre_dispatch must let at least one task be read, got: ",
-      value.is_text() ? absl::StrCat("'", value.text(), "'")
-                      : value.ToString());
+  const std::string message =
+      absl::StrCat("pre_dispatch must let at least one task be read, got: ",
+                   value.is_text() ? absl::StrCat("'", value.text(), "'")
+                                   : value.ToString());
   return Json::Object({{"error", Json::Object({
                                      {"type", Json::Text("ValueError")},
                                      {"message", Json::Text(message)},
@@ -319,11 +403,11 @@ constexpr Departure kDepartures[] = {
     {"resolve.json", "DESIGN 1",
      "A fractional n_jobs is rounded toward zero wherever it is used, in "
      "effective_n_jobs too: its result is an integer.",
-     EffectiveNJobsIsAnInteger, "config_params.json"},
+     NoneIsOfWholeJobs, "config_params.json"},
     {"effective_n_jobs.json", "DESIGN 1",
      "A fractional n_jobs is rounded toward zero wherever it is used, in "
      "effective_n_jobs too: its result is an integer.",
-     EachEffectiveNJobsIsAnInteger},
+     EachIsOfWholeJobs},
     {"resolve.json", "DESIGN 8.10",
      "A max_nbytes below zero cannot be honoured: it is refused early.",
      RefusesNegativeSizes, "config_params.json"},

@@ -58,6 +58,18 @@ class Helper {
   std::thread thread_;
 };
 
+// Opens a gate when it goes out of scope, by an exception too.
+class Opened {
+ public:
+  explicit Opened(Gate& gate) : gate_(gate) {}
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  ~Opened() { gate_.Open(); }
+
+ private:
+  Gate& gate_;
+};
+
 // n numbers, given as by a generator.
 WithoutLength<Range<std::int64_t>> Numbers(std::int64_t n,
                                            std::int64_t first = 0) {
@@ -95,10 +107,11 @@ void SeeResults(const Json& scenario, Json::Items results, Seen& seen) {
 // ---- How far the input is read ----
 
 // Until `read` is `expected` and stays so for a while: nothing outside tells
-// that a call has stopped reading.
-void WaitUntilReadingStops(const std::atomic<int>& read, int expected) {
+// that a call has stopped reading. Not beyond the end of the call.
+void WaitUntilReadingStops(const std::atomic<int>& read, int expected,
+                           const Gate& over) {
   const auto start = std::chrono::steady_clock::now();
-  while (read < expected &&
+  while (read < expected && !over.is_open() &&
          std::chrono::steady_clock::now() - start < kPatience / 4) {
     std::this_thread::sleep_for(milliseconds(1));
   }
@@ -111,15 +124,17 @@ void SeeConsumption(const Json& scenario, const Json& expect, Seen& seen) {
     throw std::runtime_error("nobody could open the gate");
   }
   std::atomic<int> read = 0;
-  Gate gate;
+  Gate gate, over;
   Parallel parallel(ToParallelOptions(scenario["parallel"]));
   int read_before = 0;
+  const auto expected =
+      static_cast<int>(expect["read_before_first_completion"].integer());
   Helper opener([&] {
-    WaitUntilReadingStops(read, static_cast<int>(
-        expect["read_before_first_completion"].integer()));
+    WaitUntilReadingStops(read, expected, over);
     read_before = read;
     gate.Open();
   });
+  const Opened over_at_the_end(over);
   Json::Items results =
       RunTasks(parallel, ReturnAsOf(scenario["parallel"]),
                each(Numbers(CountOf(scenario)), [&](std::int64_t i) {
@@ -130,8 +145,7 @@ void SeeConsumption(const Json& scenario, const Json& expect, Seen& seen) {
                  })(i);
                }));
   opener.Join();
-  seen.emplace_back("read_before_first_completion",
-                    Json::Integer(read_before));
+  seen.emplace_back("read_before_first_completion", Json::Integer(read_before));
   SeeResults(scenario, std::move(results), seen);
   seen.emplace_back("read_in_all", Json::Integer(read));
 }
@@ -141,14 +155,12 @@ void SeeLaziness(const Json& scenario, Seen& seen) {
   std::int64_t read = 0;
   const Json& options = scenario["parallel"];
   Parallel parallel(ToParallelOptions(options));
-  Generator<Json> generator =
-      Generate(parallel, ReturnAsOf(options),
-               each(Numbers(CountOf(scenario)), [&read](std::int64_t i) {
-                 ++read;
-                 return delayed([](std::int64_t i) {
-                   return Json::Integer(i);
-                 })(i);
-               }));
+  Generator<Json> generator = Generate(
+      parallel, ReturnAsOf(options),
+      each(Numbers(CountOf(scenario)), [&read](std::int64_t i) {
+        ++read;
+        return delayed([](std::int64_t i) { return Json::Integer(i); })(i);
+      }));
   Json::Items steps = {Json::Integer(read)};
   std::optional<Generator<Json>::iterator> position;
   for (std::int64_t i = 0; i < scenario["take"].integer(); ++i) {
@@ -171,10 +183,11 @@ void SeeRun(const Json& scenario, Seen& seen) {
   Parallel parallel(ToParallelOptions(options));
   Json::Items results;
   if (const Json* tasks = scenario.Find("tasks")) {
-    results = RunTasks(parallel, return_as,
-                       each(WithoutLength(tasks->items()), [&naps](const Json& spec) {
-                         return delayed(DoTask)(spec, naps);
-                       }));
+    results =
+        RunTasks(parallel, return_as,
+                 each(WithoutLength(tasks->items()), [&naps](const Json& spec) {
+                   return delayed(DoTask)(spec, naps);
+                 }));
   } else {
     results = RunTasks(parallel, return_as, TrivialTasks(CountOf(scenario)));
   }
@@ -188,16 +201,13 @@ void SeeFailingInput(const Json& scenario, Seen& seen) {
   const std::string return_as = ReturnAsOf(options);
   Parallel parallel(ToParallelOptions(options));
   const auto tasks = [&scenario] {
-    return each(Numbers(CountOf(scenario)),
-                [at = scenario["at"].integer()](std::int64_t i) {
-                  if (i == at) {
-                    throw std::invalid_argument(
-                        absl::StrCat("input failed at ", at));
-                  }
-                  return delayed([](std::int64_t i) {
-                    return Json::Integer(i);
-                  })(i);
-                });
+    return each(Numbers(CountOf(scenario)), [at = scenario["at"].integer()](
+                                                std::int64_t i) {
+      if (i == at) {
+        throw std::invalid_argument(absl::StrCat("input failed at ", at));
+      }
+      return delayed([](std::int64_t i) { return Json::Integer(i); })(i);
+    });
   };
   if (return_as == "list") {
     parallel(tasks());
@@ -227,21 +237,20 @@ void SeeSecondCall(const Json& scenario, Seen& seen) {
   Parallel parallel(ToParallelOptions(options));
   Gate gate;
   {
-    Generator<Json> first =
-        Generate(parallel, return_as, GatedTasks(4, gate));
+    Generator<Json> first = Generate(parallel, return_as, GatedTasks(4, gate));
     seen.emplace_back("second", AcceptedOr(ErrorOf([&] {
                         Generate(parallel, return_as, TrivialTasks(2));
                       })));
     gate.Open();
     for (const Json& result : first) static_cast<void>(result);
   }
-  const Json one = Json::Object(
-      {{"op", Json::Text("return")}, {"value", Json::Integer(1)}});
+  const Json one =
+      Json::Object({{"op", Json::Text("return")}, {"value", Json::Integer(1)}});
   const Json::Items twice = {one, one};
-  Json::Items results =
-      RunTasks(parallel, return_as, each(WithoutLength(twice), [](const Json& spec) {
-                 return delayed(DoTask)(spec, nullptr);
-               }));
+  Json::Items results = RunTasks(
+      parallel, return_as, each(WithoutLength(twice), [](const Json& spec) {
+        return delayed(DoTask)(spec, nullptr);
+      }));
   seen.emplace_back("after_first_is_read", Json::Array(std::move(results)));
 }
 
@@ -328,15 +337,14 @@ Json CloseWhenDone(const Json& scenario, milliseconds wait,
   const auto ended = std::make_shared<std::atomic<std::int64_t>>(0);
   Gate gate;
   {
-    Generator<Json> generator =
-        Generate(parallel, ReturnAsOf(options),
-                 each(Numbers(n), [&](std::int64_t i) {
-                   return delayed([&gate, ended, take](std::int64_t i) {
-                     if (i >= take) gate.Wait();
-                     ++*ended;
-                     return Json::Integer(i);
-                   })(i);
-                 }));
+    Generator<Json> generator = Generate(
+        parallel, ReturnAsOf(options), each(Numbers(n), [&](std::int64_t i) {
+          return delayed([&gate, ended, take](std::int64_t i) {
+            if (i >= take) gate.Wait();
+            ++*ended;
+            return Json::Integer(i);
+          })(i);
+        }));
     Take(take, generator);
     gate.Open();
     while (options["backend"].text() != "sequential" && *ended < n) {
@@ -347,8 +355,8 @@ Json CloseWhenDone(const Json& scenario, milliseconds wait,
   return Json::Object({{"warnings_on_close", warnings.Take()}});
 }
 
-// A task is counted a moment after it has ended, and nothing outside tells when:
-// waits longer where that moment was too short.
+// A task is counted a moment after it has ended, and nothing outside tells
+// when: waits longer where that moment was too short.
 void SeeCloseWhenDone(const Json& scenario, const Json& expect,
                       WarningCollector& warnings, Seen& seen) {
   for (int wait : {10, 100, 1000, 5000}) {
@@ -403,7 +411,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "dispatch.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 0, .wasm = 0, .wasm_threads = 0},
+      .committed = {.native = 118, .wasm = 0, .wasm_threads = 118},
   });
   return RUN_ALL_TESTS();
 }

@@ -29,6 +29,9 @@ class PlainBackend : public ParallelBackendBase {
   }
   void submit(Batch) override { throw std::logic_error("never run"); }
   NJobs default_n_jobs() const override { return 4; }
+  // Not unless a backend says so, in Python.
+  bool supports_timeout() const override { return false; }
+  bool supports_return_generator() const override { return false; }
 };
 
 class SharedMemBackend final : public PlainBackend {

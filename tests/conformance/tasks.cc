@@ -98,10 +98,11 @@ Json ErrorOfCall(const std::function<void()>& body) {
   try {
     body();
   } catch (const std::system_error& error) {
-    const bool is_absence = error.code() == std::errc::no_such_file_or_directory;
-    return Error(is_absence ? "FileNotFoundError" : "OSError",
-                 absl::StrCat("[Errno ", error.code().value(), "] ",
-                              error.what()));
+    const bool is_absence =
+        error.code() == std::errc::no_such_file_or_directory;
+    return Error(
+        is_absence ? "FileNotFoundError" : "OSError",
+        absl::StrCat("[Errno ", error.code().value(), "] ", error.what()));
   } catch (const std::out_of_range& error) {
     return Error("KeyError", error.what());
   } catch (const std::domain_error& error) {
@@ -113,10 +114,9 @@ Json ErrorOfCall(const std::function<void()>& body) {
 }
 
 void SortIntegers(Json::Items& integers) {
-  std::sort(integers.begin(), integers.end(),
-            [](const Json& a, const Json& b) {
-              return a.integer() < b.integer();
-            });
+  std::sort(integers.begin(), integers.end(), [](const Json& a, const Json& b) {
+    return a.integer() < b.integer();
+  });
 }
 
 internal::Platform PlatformForCalls() {

@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "verbose.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 0, .wasm = 0, .wasm_threads = 0},
+      .committed = {.native = 255, .wasm = 0, .wasm_threads = 255},
   });
   return RUN_ALL_TESTS();
 }

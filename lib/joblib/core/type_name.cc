@@ -8,6 +8,12 @@
 
 #include "joblib/core/outcome.h"
 
+// Not there in Emscripten 3.1.6, which catches in JavaScript: then null.
+namespace __cxxabiv1 {
+extern "C" std::type_info* __cxa_current_exception_type() noexcept
+    __attribute__((weak));
+}  // namespace __cxxabiv1
+
 namespace joblib::internal {
 
 std::string TypeName(const std::type_info& type) {
@@ -31,7 +37,9 @@ std::string ExceptionMessage(const std::exception_ptr& error) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    const std::type_info* type = abi::__cxa_current_exception_type();
+    const std::type_info* type = abi::__cxa_current_exception_type == nullptr
+                                     ? nullptr
+                                     : abi::__cxa_current_exception_type();
     return type != nullptr ? "an exception of type " + TypeName(*type)
                            : "an exception of unknown type";
   }

@@ -157,9 +157,7 @@ std::shared_ptr<ParallelBackendBase> MakeBackend(const BackendChoice& choice,
                       Registry().default_name(), "."));
     Registry().AliasToDefault(choice.name);
   }
-  auto backend = MakeByName(choice.name, params, level);
-  WarnOfUnknownParams(params, *backend);
-  return backend;
+  return MakeByName(choice.name, params, level);
 }
 
 ActiveChoice ChooseActiveBackend(const Config& config,
@@ -221,8 +219,6 @@ Resolved Resolve(const ParallelOptions& options, const Config& config) {
   } else {
     resolved.backend = std::move(active.backend);
   }
-  WarnOfUnknownParams(resolved.backend_params, *resolved.backend);
-
   // Parallel's own None is the same as unset.
   NJobs n_jobs = options.n_jobs.has_value() ? options.n_jobs : active.n_jobs;
   if (!n_jobs.has_value()) n_jobs = resolved.backend->default_n_jobs();
@@ -245,8 +241,12 @@ Resolved Resolve(const ParallelOptions& options, const Config& config) {
   resolved.timeout = SecondsOf(options.timeout, "timeout");
   resolved.task_timeout = SecondsOf(options.task_timeout, "task_timeout");
   if (options.inner_max_num_threads.has_value()) {
-    resolved.inner_max_num_threads =
-        Clamped(options.inner_max_num_threads.value().value);
+    const std::int64_t n = options.inner_max_num_threads.value().value;
+    if (n < 1) {
+      throw std::invalid_argument(
+          absl::StrCat("inner_max_num_threads must be at least 1, got: ", n));
+    }
+    resolved.inner_max_num_threads = Clamped(n);
   }
   if (options.max_retries.has_value()) {
     resolved.max_retries = options.max_retries.value().value;
@@ -267,6 +267,8 @@ Resolved Resolve(const ParallelOptions& options, const Config& config) {
     resolved.trace = file;
   }
   resolved.caller_runs = CallerRuns(resolved.backend_params, *resolved.backend);
+  // Last: what throws has not warned of it.
+  WarnOfUnknownParams(resolved.backend_params, *resolved.backend);
   WarnOfUnhonoured(options, *resolved.backend);
   return resolved;
 }

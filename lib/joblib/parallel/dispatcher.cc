@@ -116,6 +116,7 @@ void Dispatcher::ListenForStops() {
 void Dispatcher::Dispatch() {
   if (reading_) return;
   reading_ = true;
+  CountNext();
   while (!aborted_) {
     const std::int64_t room = window_.Room();
     if (room <= 0) break;
@@ -126,6 +127,9 @@ void Dispatcher::Dispatch() {
     const std::int64_t size = ready_.back()->end - ready_.back()->begin;
     if (stream_ && size > room && dispatched_ > consumed_) break;
     SubmitNext();
+    CountNext();
+  }
+  while (CountNext()) {
   }
   reading_ = false;
   UpdateOver();
@@ -256,7 +260,31 @@ void Dispatcher::Sleep(std::optional<Clock::time_point> deadline) {
   mu_.Lock();
 }
 
+bool Dispatcher::CountNext() {
+  if (uncounted_.empty() || aborted_ || window_.starting()) return false;
+  ProgressState state;
+  state.completed = uncounted_.front().completed;
+  state.elapsed = uncounted_.front().elapsed;
+  uncounted_.pop_front();
+  state.dispatched_batches = dispatched_batches_;
+  state.dispatched_tasks = dispatched_;
+  // joblib finds the end when a completion asks for more, not at the start.
+  state.input_exhausted =
+      !plan_.pre_dispatch.has_value() || (exhausted_ && counted_any_);
+  counted_any_ = true;
+  state.pre_dispatch_amount = plan_.pre_dispatch.value_or(0);
+  state.is_completed =
+      state.input_exhausted && state.completed == dispatched_;
+  lines_.push_back({{}, state});
+  NotifyCaller();
+  return true;
+}
+
 void Dispatcher::Report() {
+  if (Complete()) {  // Nothing will be dispatched any more.
+    while (CountNext()) {
+    }
+  }
   while (!lines_.empty()) {
     const std::vector<Line> lines = std::exchange(lines_, {});
     mu_.Unlock();

@@ -98,6 +98,11 @@ class Dispatcher final : public BatchReceiver {
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Draws up the line for the first of uncounted_; false if there is none. As
+  // in joblib a completion counts once the one before it has dispatched, and
+  // the first one once the first window has: so the lines do not depend on how
+  // completions meet.
+  bool CountNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UpdateOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -197,6 +202,12 @@ class Dispatcher final : public BatchReceiver {
     ProgressState state;
   };
   std::vector<Line> lines_ ABSL_GUARDED_BY(mu_);
+  struct Completion {
+    std::int64_t completed;  // Tasks, with its own.
+    double elapsed;
+  };
+  std::list<Completion> uncounted_ ABSL_GUARDED_BY(mu_);  // With verbose.
+  bool counted_any_ ABSL_GUARDED_BY(mu_) = false;
 
   // The end.
   bool aborted_ ABSL_GUARDED_BY(mu_) = false;

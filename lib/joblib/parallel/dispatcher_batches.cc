@@ -278,17 +278,8 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
     }
     if (&batch != current_) Release(batch);  // Its results are being read.
   }
-  if (reporter_.verbose() && !aborted_) {
-    ProgressState state;
-    state.completed = completed_;
-    state.dispatched_batches = dispatched_batches_;
-    state.dispatched_tasks = dispatched_;
-    state.input_exhausted = exhausted_ || !plan_.pre_dispatch.has_value();
-    state.pre_dispatch_amount = plan_.pre_dispatch.value_or(0);
-    state.is_completed = completed_ == dispatched_ && exhausted_;
-    state.elapsed = reporter_.Elapsed();
-    lines_.push_back({{}, state});
-    NotifyCaller();
+  if (reporter_.verbose() && !aborted_ && error == nullptr) {
+    uncounted_.push_back({completed_, reporter_.Elapsed()});
   }
   if (reporter_.has_progress()) NotifyCaller();
   in_flight_ -= size;

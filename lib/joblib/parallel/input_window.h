@@ -60,6 +60,7 @@ class InputWindow {
   void Taken(std::int64_t n_tasks);  // Strict: by the reader of the results.
   // The calling thread has dispatched the first window.
   void EndStart() { starting_ = false; }
+  bool starting() const { return starting_; }
 
   // Why the automatic size has changed, once; else "".
   std::string TakeMessage() { return std::exchange(message_, {}); }
