@@ -28,6 +28,7 @@
 #include <exception>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -53,6 +54,20 @@ template <>
 struct ListOf<void> {
   using type = void;
 };
+
+// Room for n results, as far as there can be: a length may be meant as "endless"
+// where an error or a stop ends the call.
+template <class T>
+void ReserveIfPossible(std::vector<T>& results, std::int64_t n) {
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 36;
+  const std::uint64_t most =
+      std::min<std::uint64_t>(kMostBytes / sizeof(T), results.max_size());
+  if (n <= 0 || static_cast<std::uint64_t>(n) > most) return;
+  try {
+    results.reserve(static_cast<std::size_t>(n));
+  } catch (const std::bad_alloc&) {
+  }
+}
 
 // The calls of Parallel::map: f(x, y, ...) for the elements of ranges that go
 // side by side.
@@ -283,7 +298,11 @@ class SequentialStream final
 
  private:
   SequentialLoop& Loop() {
-    if (!loop_.has_value()) loop_.emplace(call_);
+    if (loop_.has_value()) {
+      loop_->Rebind();
+    } else {
+      loop_.emplace(call_);
+    }
     return *loop_;
   }
   Call call_;
@@ -452,7 +471,7 @@ class Parallel {
     } else {
       std::vector<R> results;
       const std::int64_t n = Source::SizeOf(tasks);
-      if (n > 0) results.reserve(static_cast<std::size_t>(n));
+      internal::ReserveIfPossible(results, n);
       internal::SequentialInput<Tasks> input(std::forward<Tasks>(tasks),
                                              loop.batch_size());
       for (loop.CheckStop(); !input.AtEnd(); loop.CheckStop()) {
@@ -475,7 +494,7 @@ class Parallel {
     internal::SequentialLoop loop(call);
     const std::int64_t n = Source::SizeOf(tasks);
     std::vector<Outcome<R>> outcomes;
-    if (n > 0) outcomes.reserve(static_cast<std::size_t>(n));
+    internal::ReserveIfPossible(outcomes, n);
     internal::SequentialInput<Tasks> input(std::forward<Tasks>(tasks),
                                            loop.batch_size());
     while (!input.AtEnd()) {

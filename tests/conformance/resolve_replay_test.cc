@@ -17,6 +17,7 @@
 #include "joblib/parallel.h"
 #include "joblib/parallel/backend_choice.h"
 #include "joblib/parallel/parallel_state.h"
+#include "native/capture_for_test.h"
 #include "tests/conformance/case.h"
 #include "tests/conformance/fresh_process.h"
 #include "tests/conformance/json.h"
@@ -130,7 +131,7 @@ Json EffectiveNJobsOfNone() {
 
 Json LookAt(const Json& options, WarningCollector& warnings) {
   Json::Members look;
-  testing::internal::CaptureStdout();
+  native::OutputCapture output;
   std::unique_ptr<Parallel> parallel;
   const std::string return_as = ReturnAs(options);
   const Json error = ErrorOf([&] {
@@ -155,8 +156,7 @@ Json LookAt(const Json& options, WarningCollector& warnings) {
                                : OrError([&] { return Start(*parallel); }));
   }
   look.emplace_back("effective_n_jobs_of_none", EffectiveNJobsOfNone());
-  look.emplace_back("stdout",
-                    Json::Text(testing::internal::GetCapturedStdout()));
+  look.emplace_back("stdout", Json::Text(output.End().out));
   look.emplace_back("warnings", warnings.Take());
   return Json::Object(std::move(look));
 }
@@ -174,9 +174,7 @@ class Player {
     return true;
   }
 
-  Json observations() const {
-    return Json::Object({{"observations", Json::Object(seen_)}});
-  }
+  Json observations() const { return Json::Object({{"observations", seen_}}); }
 
  private:
   bool PlayOne(const Json& event) {
@@ -188,10 +186,9 @@ class Player {
       scopes_.at(event["scope"].text())->Unregister();
     } else if (what == "observe") {
       const Json* parallel = event.Find("parallel");
-      seen_.emplace_back(
-          event["label"].text(),
-          LookAt(parallel == nullptr ? Json::Object({}) : *parallel,
-                 warnings_));
+      seen_ = With(seen_, event["label"].text(),
+                   LookAt(parallel == nullptr ? Json::Object({}) : *parallel,
+                          warnings_));
     } else if (what == "register") {
       Register(event);
     } else if (what == "thread") {
@@ -209,7 +206,7 @@ class Player {
     if (error.is_null()) return true;
     scopes_.erase(name);
     Json described = With(error, "stage", Json::Text("enter:" + name));
-    seen_.emplace_back("error", With(described, "warnings", warnings_.Take()));
+    seen_ = With(seen_, "error", With(described, "warnings", warnings_.Take()));
     return false;
   }
 
@@ -225,7 +222,7 @@ class Player {
 
   WarningCollector warnings_;
   std::map<std::string, std::unique_ptr<Scope>> scopes_;
-  Json::Members seen_;
+  Json seen_ = Json::Object({});  // By label; a later one replaces.
 };
 
 Json Observe(const Json& scenario) {

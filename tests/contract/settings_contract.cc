@@ -140,7 +140,7 @@ TEST_P(BackendContractTest, VerboseWritesLinesWithTheRequestedNJobs) {
   const std::string text = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(text, StartsWith("[Parallel(n_jobs=" +
                                std::to_string(GetParam().n_jobs) + ")]: "));
-  EXPECT_THAT(text, HasSubstr("out of  12"));
+  EXPECT_THAT(text, HasSubstr("Done 12 out of 12"));
   EXPECT_THAT(text, HasSubstr("finished"));
   ::testing::internal::CaptureStderr();
   ::testing::internal::CaptureStdout();

@@ -8,11 +8,10 @@
 
 #include "joblib/core/outcome.h"
 
-// Not there in Emscripten 3.1.6, which catches in JavaScript: then null.
-namespace __cxxabiv1 {
-extern "C" std::type_info* __cxa_current_exception_type() noexcept
-    __attribute__((weak));
-}  // namespace __cxxabiv1
+// The runtime's own function under a name of ours: its header does not say that
+// Emscripten 3.1.6, which catches in JavaScript, has none. Null there.
+extern "C" [[gnu::weak]] const std::type_info*
+JoblibCurrentExceptionType() __asm__("__cxa_current_exception_type");
 
 namespace joblib::internal {
 
@@ -37,9 +36,9 @@ std::string ExceptionMessage(const std::exception_ptr& error) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    const std::type_info* type = abi::__cxa_current_exception_type == nullptr
-                                     ? nullptr
-                                     : abi::__cxa_current_exception_type();
+    const std::type_info* type = &JoblibCurrentExceptionType != nullptr
+                                     ? JoblibCurrentExceptionType()
+                                     : nullptr;
     return type != nullptr ? "an exception of type " + TypeName(*type)
                            : "an exception of unknown type";
   }

@@ -182,13 +182,20 @@ SequentialLoop::SequentialLoop(Call& call)
 }
 
 SequentialLoop::~SequentialLoop() {
-  thread_->task = outer_;
-  if (thread_->config != config_) Restore();
   if (watch_ != nullptr && watch_->trace_file != nullptr) {
     if (watch_->dispatched > watch_->completed) watch_->TaskDone(true);
     watch_->trace_file->Write(watch_->trace_file->NextCallNumber(),
                               watch_->trace);
   }
+}
+
+void SequentialLoop::Rebind() {
+  thread_ = CurrentThread();
+  config_ = thread_->config;
+  outer_ = thread_->task;
+  held_ = ConfigRef(config_);
+  context_.outer = outer_;
+  context_.below_threads = outer_ != nullptr && outer_->below_threads;
 }
 
 void SequentialLoop::Restore() { SwapActiveConfig(held_); }

@@ -121,6 +121,9 @@ class SequentialLoop {
   }
   // The input is at its end, all tasks have run.
   void Finish();
+  // For a generator, before each step but the first: the reader may have come
+  // to another thread, task or scope since.
+  void Rebind();
 
  private:
   void CheckStopSlowly();

@@ -87,9 +87,10 @@ void Dispatcher::Start() {
       *plan_.backend, shared_from_this(), plan_.n_jobs, caller_helps_);
   ListenForStops();
   absl::MutexLock lock(&mu_);
-  Dispatch();
+  Dispatch(/*on_caller=*/true);
   window_.EndStart();
-  Dispatch();  // What completed meanwhile made room that nobody used.
+  // What completed meanwhile made room that nobody used.
+  Dispatch(/*on_caller=*/true);
 }
 
 void Dispatcher::ListenForStops() {
@@ -113,7 +114,7 @@ void Dispatcher::ListenForStops() {
 
 // ---------------------------------------------------------------- the input
 
-void Dispatcher::Dispatch() {
+void Dispatcher::Dispatch(bool on_caller) {
   if (reading_) return;
   reading_ = true;
   CountNext();
@@ -128,6 +129,8 @@ void Dispatcher::Dispatch() {
     if (stream_ && size > room && dispatched_ > consumed_) break;
     SubmitNext();
     CountNext();
+    // A backend that runs batches in submit() may never let this loop end.
+    if (on_caller && (reporter_.has_progress() || !lines_.empty())) Report();
   }
   while (CountNext()) {
   }
@@ -396,7 +399,7 @@ void Dispatcher::WaitUntilOver() {
   while (!Over()) {
     Report();
     if (Over()) break;
-    if (caller_reads_) Dispatch();
+    if (caller_reads_) Dispatch(/*on_caller=*/true);
     if (Over()) break;
     const std::optional<Clock::time_point> deadline = CheckDeadlines();
     if (Over()) break;

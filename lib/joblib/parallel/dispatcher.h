@@ -95,7 +95,8 @@ class Dispatcher final : public BatchReceiver {
   };
 
   // dispatcher.cc: the input, the end.
-  void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `on_caller`: this is the calling thread, which also tells what has ended.
+  void Dispatch(bool on_caller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Draws up the line for the first of uncounted_; false if there is none. As

@@ -289,7 +289,7 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
     if (caller_reads_) {
       NotifyCaller();
     } else {
-      Dispatch();
+      Dispatch(/*on_caller=*/false);
     }
   }
   UpdateOver();

@@ -102,13 +102,13 @@ bool Dispatcher::Next(Results* results) {
   {
     absl::MutexLock lock(&mu_);
     GiveBackCurrent();
-    if (!aborted_) Dispatch();
+    if (!aborted_) Dispatch(/*on_caller=*/true);
     while (!aborted_) {
       Report();
       if (aborted_) break;
       found = FindResults(results);
       if (found || Complete()) break;
-      if (caller_reads_) Dispatch();
+      if (caller_reads_) Dispatch(/*on_caller=*/true);
       const std::optional<Clock::time_point> deadline = CheckDeadlines();
       if (aborted_ || Complete()) continue;
       if (HasNoWorker()) {
