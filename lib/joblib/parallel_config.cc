@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "joblib/backends/builtin_backends.h"
 #include "joblib/core/backend_access.h"
 #include "joblib/core/backend_registry.h"
 #include "joblib/core/thread_state.h"
 #include "joblib/core/type_name.h"
 #include "joblib/parallel/backend_choice.h"
 #include "joblib/parallel/option_support.h"
-#include "joblib/backends/builtin_backends.h"
 
 namespace joblib {
 namespace {
@@ -45,8 +45,8 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
         "backend is not available in this build of joblib.)");
   }
   auto backend = internal::MakeBackend(
-      choice,
-      has_params ? options.backend_params.value() : BackendParams(), enclosing);
+      choice, has_params ? options.backend_params.value() : BackendParams(),
+      enclosing);
   if (has_inner) {
     if (!backend->supports_inner_max_num_threads()) {
       throw std::invalid_argument(
@@ -56,8 +56,8 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
     }
     const auto n = options.inner_max_num_threads.value().value;
     if (n < 1) {
-      throw std::invalid_argument(absl::StrCat(
-          "inner_max_num_threads must be at least 1, got: ", n));
+      throw std::invalid_argument(
+          absl::StrCat("inner_max_num_threads must be at least 1, got: ", n));
     }
     BackendAccess::SetInnerMaxNumThreads(*backend, static_cast<int>(n));
   }
@@ -82,8 +82,7 @@ parallel_config::parallel_config(ConfigOptions options)
   config->mmap_mode = options.mmap_mode.Or(enclosing->mmap_mode);
   config->prefer = options.prefer.Or(enclosing->prefer);
   config->require = options.require.Or(enclosing->require);
-  former_ =
-      internal::SwapActiveConfig(internal::ConfigRef(config.release()));
+  former_ = internal::SwapActiveConfig(internal::ConfigRef(config.release()));
 }
 
 parallel_config::~parallel_config() {
@@ -107,10 +106,10 @@ void parallel_config::PutBack() {
 
 parallel_backend::parallel_backend(Setting<internal::BackendChoice> backend,
                                    ParallelBackendOptions options)
-    : config_({.backend = std::move(backend),
-               .n_jobs = std::move(options.n_jobs),
-               .inner_max_num_threads =
-                   std::move(options.inner_max_num_threads),
-               .backend_params = std::move(options.backend_params)}) {}
+    : config_(
+          {.backend = std::move(backend),
+           .n_jobs = std::move(options.n_jobs),
+           .inner_max_num_threads = std::move(options.inner_max_num_threads),
+           .backend_params = std::move(options.backend_params)}) {}
 
 }  // namespace joblib

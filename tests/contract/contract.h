@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -24,6 +25,9 @@ struct BackendUnderTest {
   bool runs_in_submit = false;
 };
 
+inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
+  *out << backend.name;
+}
 inline std::string NameOf(
     const ::testing::TestParamInfo<BackendUnderTest>& info) {
   return info.param.name;

@@ -67,9 +67,10 @@ TEST_P(BackendContractTest, NestedCallsGiveTheSameResults) {
   const auto sums = Parallel{With()}(each(range(20), [](int i) {
     return delayed([](int n) {
       int sum = 0;
-      for (const int part : Parallel({.n_jobs = 2})(each(range(10), [n](int j) {
-             return delayed([](int a, int b) { return a * b; })(n, j);
-           }))) {
+      for (const int part : Parallel({.n_jobs = 2, .prefer = "threads"})(
+               each(range(10), [n](int j) {
+                 return delayed([](int a, int b) { return a * b; })(n, j);
+               }))) {
         sum += part;
       }
       return sum;
@@ -96,20 +97,21 @@ TEST_P(BackendContractTest, NestedFourLevelsDeep) {
 }
 
 TEST_P(BackendContractTest, AnErrorOfANestedCallIsItsTasksError) {
-  EXPECT_THROW(Parallel{With()}(
-                   each(range(4),
-                        [](int i) {
-                          return delayed([](int n) {
-                            Parallel({.n_jobs = 2})(each(range(4), [n](int) {
-                              return delayed([](int outer) {
-                                if (outer == 2) {
-                                  throw std::range_error("inner");
-                                }
-                              })(n);
-                            }));
-                          })(i);
-                        })),
-               std::range_error);
+  EXPECT_THROW(
+      Parallel{With()}(each(range(4),
+                            [](int i) {
+                              return delayed([](int n) {
+                                Parallel({.n_jobs = 2, .prefer = "threads"})(
+                                    each(range(4), [n](int) {
+                                      return delayed([](int outer) {
+                                        if (outer == 2) {
+                                          throw std::range_error("inner");
+                                        }
+                                      })(n);
+                                    }));
+                              })(i);
+                            })),
+      std::range_error);
 }
 
 TEST_P(BackendContractTest, SessionsServeSeveralCalls) {

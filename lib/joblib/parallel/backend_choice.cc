@@ -35,9 +35,8 @@ std::optional<std::string> OptionalText(const Setting<Text>& setting) {
 }
 
 int Clamped(std::int64_t value) {
-  return static_cast<int>(
-      std::clamp<std::int64_t>(value, std::numeric_limits<int>::min(),
-                               std::numeric_limits<int>::max()));
+  return static_cast<int>(std::clamp<std::int64_t>(
+      value, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
 }
 
 int LevelOf(const Config& config) {
@@ -106,9 +105,9 @@ std::optional<std::int64_t> MaxNbytesOf(const Setting<IntegerOrText>& setting) {
   const IntegerOrText& value = setting.value();
   if (!value.is_text) {
     if (value.number >= 0) return value.number;
-    throw std::invalid_argument(absl::StrCat(
-        "max_nbytes must be at least 0, got: ", value.number,
-        ". Use joblib::none to have no argument memory-mapped."));
+    throw std::invalid_argument(
+        absl::StrCat("max_nbytes must be at least 0, got: ", value.number,
+                     ". Use joblib::none to have no argument memory-mapped."));
   }
   const absl::StatusOr<std::int64_t> bytes = ParseByteSize(value.text);
   if (!bytes.ok()) {
@@ -122,9 +121,9 @@ void CheckMmapMode(const std::optional<std::string>& mode) {
   for (const char* known : {"r", "r+", "w+", "c"}) {
     if (*mode == known) return;
   }
-  throw std::invalid_argument(
-      absl::StrCat("mmap_mode must be one of 'r', 'r+', 'w+', 'c' or None, got: ",
-                   PythonRepr(std::string_view(*mode))));
+  throw std::invalid_argument(absl::StrCat(
+      "mmap_mode must be one of 'r', 'r+', 'w+', 'c' or None, got: ",
+      PythonRepr(std::string_view(*mode))));
 }
 
 bool CallerRuns(const BackendParams& own, const ParallelBackendBase& backend) {
@@ -178,8 +177,8 @@ ActiveChoice ChooseActiveBackend(const Config& config,
     auto threads = MakeByName("threading", {}, backend->nesting_level());
     if (verbose >= 10 && is_explicit) {
       const std::string line = absl::StrCat(
-          "Using ", ClassNameOf(*threads),
-          " as joblib backend instead of ", ClassNameOf(*backend),
+          "Using ", ClassNameOf(*threads), " as joblib backend instead of ",
+          ClassNameOf(*backend),
           " as the latter does not provide shared memory semantics.\n");
       std::fwrite(line.data(), 1, line.size(), stdout);
       std::fflush(stdout);
@@ -251,12 +250,12 @@ Resolved Resolve(const ParallelOptions& options, const Config& config) {
   if (options.max_retries.has_value()) {
     resolved.max_retries = options.max_retries.value().value;
     if (resolved.max_retries < 0) {
-      throw std::invalid_argument(
-          absl::StrCat("max_retries must be at least 0, got: ",
-                       resolved.max_retries));
+      throw std::invalid_argument(absl::StrCat(
+          "max_retries must be at least 0, got: ", resolved.max_retries));
     }
   }
-  if (options.progress.has_value()) resolved.progress = options.progress.value();
+  if (options.progress.has_value())
+    resolved.progress = options.progress.value();
   if (options.stop_token.has_value()) {
     resolved.stop_token = options.stop_token.value();
   }

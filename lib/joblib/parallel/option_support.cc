@@ -61,8 +61,8 @@ void WarnOfUnhonoured(const ParallelOptions& options,
                       const ParallelBackendBase& backend) {
   const Support* const support = Find(backend);
   if (support == nullptr) return;
-  if (options.max_retries.has_value() && options.max_retries.value().value > 0 &&
-      !support->max_retries) {
+  if (options.max_retries.has_value() &&
+      options.max_retries.value().value > 0 && !support->max_retries) {
     WarnOfOption("max_retries", backend,
                  "its workers can't die without the program. It will not be "
                  "used.");
@@ -84,12 +84,12 @@ void WarnOfUnknownParams(const BackendParams& params,
     for (const std::string& other : support->params) known |= name == other;
     if (known) continue;
     Warn(absl::StrCat(
-        "The backend class '", ClassNameOf(backend),
-        "' has no parameter '", name, "'; it will not be used. ",
+        "The backend class '", ClassNameOf(backend), "' has no parameter '",
+        name, "'; it will not be used. ",
         support->params.empty()
             ? "It has none at all."
-            : absl::StrCat("It has '",
-                           absl::StrJoin(support->params, "', '"), "'.")));
+            : absl::StrCat("It has '", absl::StrJoin(support->params, "', '"),
+                           "'.")));
   }
 }
 
