@@ -27,11 +27,20 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// A task that raises does so once those before it sleep, as in the tables:
+// there each has a head start that is long beside the start of a worker.
 Json::Items Run(Parallel& parallel, const std::string& return_as,
                 const Json::Items& tasks, const std::shared_ptr<Naps>& naps) {
+  int n_sleeps = 0;
   return RunTasks(parallel, return_as,
-                  each(WithoutLength(tasks), [&naps](const Json& spec) {
-                    return delayed(DoTask)(spec, naps);
+                  each(WithoutLength(tasks), [&](const Json& spec) {
+                    const std::string& op = spec["op"].text();
+                    if (op == "sleep") ++n_sleeps;
+                    const int n_before = op == "raise" ? n_sleeps : 0;
+                    return delayed([spec, naps, n_before] {
+                      naps->AwaitSleeps(n_before);
+                      return DoTask(spec, naps);
+                    })();
                   }));
 }
 

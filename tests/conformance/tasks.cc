@@ -70,16 +70,26 @@ TwoArgsError::TwoArgsError(const std::string& a, const std::string& b)
     : what_(absl::StrCat(a, " and ", b)) {}
 
 void Naps::Sleep(double seconds) {
+  absl::MutexLock lock(&mu_);
+  ++begun_;
   if (!internal::OwnPlatform().threads) {  // Nobody else could wake it.
     std::this_thread::sleep_for(
         std::chrono::duration<double>(scale_ * seconds));
     return;
   }
-  absl::MutexLock lock(&mu_);
   ++asleep_;
   mu_.AwaitWithTimeout(absl::Condition(&awake_),
                        absl::Seconds(scale_ * seconds));
   --asleep_;
+}
+
+void Naps::AwaitSleeps(int n) {
+  absl::MutexLock lock(&mu_);
+  const auto have_begun = [this, n]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return begun_ >= n;
+  };
+  if (have_begun()) return;
+  mu_.AwaitWithTimeout(absl::Condition(&have_begun), absl::Minutes(1));
 }
 
 void Naps::WakeAll() {

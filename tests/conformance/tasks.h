@@ -47,6 +47,8 @@ class Naps {
 
   // Returns after scale * seconds, or once somebody has said WakeAll.
   void Sleep(double seconds) ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns once that many sleeps have begun, or after a minute.
+  void AwaitSleeps(int n) ABSL_LOCKS_EXCLUDED(mu_);
   void WakeAll() ABSL_LOCKS_EXCLUDED(mu_);
   bool AnyAsleep() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -54,6 +56,7 @@ class Naps {
   const double scale_;
   mutable absl::Mutex mu_;
   bool awake_ ABSL_GUARDED_BY(mu_) = false;
+  int begun_ ABSL_GUARDED_BY(mu_) = 0;
   int asleep_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

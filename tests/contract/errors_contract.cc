@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "tests/contract/contract.h"
 #include "tests/testing/gates.h"
@@ -118,7 +120,7 @@ TEST_P(BackendContractTest, NothingStartsAfterTheErrorWasSeen) {
                                      })),
                int);
   returned = true;
-  std::this_thread::yield();
+  absl::SleepFor(absl::ZeroDuration());
   EXPECT_EQ(started_after, 0);
 }
 
@@ -131,7 +133,7 @@ TEST_P(BackendContractTest, AnInputThatThrowsIsTheCallsError) {
         if (i == at) throw std::domain_error("input " + std::to_string(i));
         return delayed([&running](int n) {
           ++running;
-          std::this_thread::yield();
+          absl::SleepFor(absl::ZeroDuration());
           --running;
           return n;
         })(i);
@@ -242,7 +244,7 @@ TEST_P(BackendContractTest, WhatTheProgressCallbackThrowsEndsTheCall) {
   const auto task = [&](std::int64_t i) {
     return delayed([&running](std::int64_t n) {
       ++running;
-      std::this_thread::yield();
+      absl::SleepFor(absl::ZeroDuration());
       --running;
       return n;
     })(i);

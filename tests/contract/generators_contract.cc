@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "tests/contract/contract.h"
 #include "tests/testing/gates.h"
@@ -177,7 +179,7 @@ TEST_P(BackendContractTest, ADroppedGeneratorLeavesNothingRunning) {
           each(range(kEndless), [&running](std::int64_t i) {
             return delayed([&running](std::int64_t n) {
               ++running;
-              std::this_thread::yield();
+              absl::SleepFor(absl::ZeroDuration());
               --running;
               return n;
             })(i);

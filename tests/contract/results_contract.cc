@@ -1,5 +1,6 @@
 // What a call gives back: values of any type, in the order of the tasks, from
 // any input.
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -257,13 +258,27 @@ TEST_P(BackendContractTest, CollectOfMoveOnlyResults) {
   EXPECT_FALSE(outcomes[1].has_value());
 }
 
-TEST_P(BackendContractTest, WorkerIndicesAreBelowTheNumberOfWorkers) {
-  for (const int index : Parallel{With()}(each(range(300), [](int) {
-         return delayed([] { return worker_index(); })();
-       }))) {
-    EXPECT_GE(index, 0);
-    EXPECT_LT(index, n_workers());
-  }
+TEST_P(BackendContractTest, WorkerIndicesTellRunningTasksApart) {
+  std::mutex mutex;
+  std::multiset<int> running;
+  int most = 0, highest = 0;
+  Parallel{With()}(each(range(300), [&](int) {
+    return delayed([&] {
+      const int index = worker_index();
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        EXPECT_EQ(running.count(index), 0);
+        running.insert(index);
+        most = std::max(most, static_cast<int>(running.size()));
+        highest = std::max(highest, index);
+      }
+      std::this_thread::yield();
+      const std::lock_guard<std::mutex> lock(mutex);
+      running.erase(index);
+    })();
+  }));
+  // The lowest free one is given, or the thread's own.
+  EXPECT_LT(highest, std::max(most, n_workers()));
   EXPECT_EQ(worker_index(), 0);
 }
 

@@ -71,31 +71,27 @@ std::int64_t Sum(Parallel& parallel, How how, Tasks&& tasks) {
 class StuckNeighbourTest : public ::testing::TestWithParam<How> {};
 
 TEST_P(StuckNeighbourTest, TasksThatMeetAfterManyFastOnes) {
+  constexpr int kTasks = 20000;
   for (const int n_jobs : {2, 3, 4, 8}) {
-    // Fast ones, n_jobs that meet, fast ones, n_jobs that meet ...
-    constexpr int kPeriod = 997;
-    constexpr int kPeriods = 30;
-    std::vector<std::unique_ptr<Meeting>> meetings;
-    for (int i = 0; i < kPeriods; ++i) {
-      meetings.push_back(std::make_unique<Meeting>(n_jobs));
+    // Somewhere in batches that have grown long: n_jobs tasks that meet.
+    for (const int first : {997, 5003, 9999, 15013, kTasks - n_jobs}) {
+      Meeting meeting(n_jobs);
+      std::atomic<bool> lost{false};
+      Parallel parallel({.n_jobs = n_jobs, .backend = "threading"});
+      EXPECT_EQ(Sum(parallel, GetParam(),
+                    each(range(kTasks),
+                         [&](int i) {
+                           return delayed([&, first, n_jobs](int n) {
+                             if (n >= first && n < first + n_jobs &&
+                                 !meeting.Arrive(kShortPatience)) {
+                               lost = true;
+                             }
+                             return 1;
+                           })(i);
+                         })),
+                kTasks);
+      ASSERT_FALSE(lost) << n_jobs << " from " << first;
     }
-    std::atomic<bool> lost{false};
-    Parallel parallel(
-        {.n_jobs = n_jobs, .backend = "threading", .pre_dispatch = "all"});
-    EXPECT_EQ(Sum(parallel, GetParam(),
-                  each(range(kPeriod * kPeriods),
-                       [&](int i) {
-                         return delayed([&](int n) {
-                           if (n % kPeriod < kPeriod - n_jobs) return 1;
-                           if (!lost &&
-                               !meetings[n / kPeriod]->Arrive(kShortPatience)) {
-                             lost = true;
-                           }
-                           return 1;
-                         })(i);
-                       })),
-              kPeriod * kPeriods);
-    ASSERT_FALSE(lost) << n_jobs;
   }
 }
 
@@ -174,25 +170,32 @@ TEST_P(StuckNeighbourTest, ATaskThatWaitsForAllOthers) {
   }
 }
 
-// The second element can only be read when the first task has ended, and so on:
-// a reader that waits must hold no task.
-TEST_P(StuckNeighbourTest, AnInputThatWaitsForTheTaskBefore) {
-  for (const char* window : {"2 * n_jobs", "1", "64", "all"}) {
-    Count ended;
-    Parallel parallel(
-        {.n_jobs = 2, .backend = "threading", .pre_dispatch = window});
-    bool lost = false;
-    EXPECT_EQ(Sum(parallel, GetParam(),
-                  each(range(300),
-                       [&](int i) {
-                         if (!ended.WaitFor(i)) lost = true;
-                         return delayed([&ended] {
-                           ended.Add();
-                           return 1;
-                         })();
-                       })),
-              300);
-    ASSERT_FALSE(lost) << window;
+// What was read runs although the reader is stuck in the input: nothing is left
+// for that thread to do later.
+TEST_P(StuckNeighbourTest, AnInputThatWaitsForTheFirstTasks) {
+  struct Unsized {
+    Range<int>::iterator begin() { return range(20).begin(); }
+    Range<int>::iterator end() { return range(20).end(); }
+  };
+  for (const bool batches_of_one : {true, false}) {
+    for (int round = 0; round < 20; ++round) {
+      Count ended;
+      ParallelOptions options = {.n_jobs = 2, .backend = "threading"};
+      if (batches_of_one) options.batch_size = 1;
+      Parallel parallel(options);
+      bool lost = false;
+      EXPECT_EQ(Sum(parallel, GetParam(),
+                    each(Unsized(),
+                         [&](int i) {
+                           if (i >= 2 && !ended.WaitFor(2)) lost = true;
+                           return delayed([&ended] {
+                             ended.Add();
+                             return 1;
+                           })();
+                         })),
+                20);
+      ASSERT_FALSE(lost) << batches_of_one;
+    }
   }
 }
 

@@ -33,11 +33,13 @@ internal::BatchState* Batch::Report() {
 }
 
 void Batch::run() {
-  receiver_->RunBatch(*Report(), /*worker_index=*/-1);
+  internal::BatchState* const state = Report();  // Throws without a receiver.
+  receiver_->RunBatch(*state, /*worker_index=*/-1);
 }
 
 void Batch::fail(std::exception_ptr error) {
-  receiver_->FailBatch(*Report(), std::move(error));
+  internal::BatchState* const state = Report();
+  receiver_->FailBatch(*state, std::move(error));
 }
 
 namespace {

@@ -34,7 +34,7 @@ class TaskBlock {
   // a value, `error` is their outcome, unless it is null.
   virtual void Discard(std::uint32_t begin, std::uint32_t end,
                        const std::exception_ptr& error) noexcept = 0;
-  // The results [begin, end) go; nobody will take them.
+  // The results [begin, end) that were not taken go.
   virtual void DestroyResults(std::uint32_t begin,
                               std::uint32_t end) noexcept = 0;
   // Where each task's error is a value: task `index` has this one instead of
@@ -161,8 +161,11 @@ class BackendCall {
  public:
   virtual ~BackendCall() = default;
   virtual void Submit(Batch batch) = 0;
-  // A batch with several tasks begins: an idle worker could take some.
+  // A running batch has tasks that an idle worker could take.
   virtual void OfferTail() = 0;
+  // The submitting thread goes to read the input, which may take for ever, even
+  // wait for a task: what was left to that thread needs another worker.
+  virtual void CallForQueued() = 0;
   // Starts nothing more and drops what is queued; running tasks go on.
   virtual void Abort() = 0;
   // Lets the calling thread take part until `over`; see WakeHelper.

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "joblib/core/stop_state.h"
+#include "joblib/core/stop_token.h"
 
 namespace joblib::internal {
 
@@ -19,6 +20,10 @@ class CallControl {
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   // Made at the first question: most calls are never asked.
   std::shared_ptr<StopState> stop_state() ABSL_LOCKS_EXCLUDED(stop_mu_);
+  // Makes stop_state() stop with `parent`, too: once, until the next Unlink. Does
+  // not touch aborted().
+  void LinkTo(const StopToken& parent) ABSL_LOCKS_EXCLUDED(stop_mu_);
+  void Unlink() ABSL_LOCKS_EXCLUDED(stop_mu_);
   // Sets aborted() and runs the callbacks of whoever listens.
   void SignalStop() ABSL_LOCKS_EXCLUDED(stop_mu_);
 
@@ -26,6 +31,8 @@ class CallControl {
   std::atomic<bool> aborted_{false};
   absl::Mutex stop_mu_;
   std::shared_ptr<StopState> stop_state_ ABSL_GUARDED_BY(stop_mu_);
+  bool linked_ ABSL_GUARDED_BY(stop_mu_) = false;
+  std::shared_ptr<void> link_ ABSL_GUARDED_BY(stop_mu_);
 };
 
 }  // namespace joblib::internal

@@ -24,7 +24,7 @@ void StopState::Request() {
     return;
   }
   while (!callbacks_.empty()) {
-    const std::shared_ptr<Callback> callback = callbacks_.begin()->second;
+    std::shared_ptr<Callback> callback = callbacks_.begin()->second;
     callbacks_.erase(callbacks_.begin());
     callback->running = true;
     callback->runner = std::this_thread::get_id();
@@ -32,6 +32,10 @@ void StopState::Request() {
     callback->run();
     mu_.Lock();
     callback->running = false;
+    // What it holds may itself let go of a handle of this state.
+    mu_.Unlock();
+    callback.reset();
+    mu_.Lock();
   }
   mu_.Unlock();
 }

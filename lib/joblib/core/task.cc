@@ -1,5 +1,7 @@
 #include "joblib/core/task.h"
 
+#include <utility>
+
 #include "joblib/core/call_control.h"
 #include "joblib/core/thread_state.h"
 
@@ -16,6 +18,25 @@ std::shared_ptr<StopState> CallControl::stop_state() {
   // SignalStop() may have come and gone before there was a state to signal.
   if (aborted()) state->Request();
   return state;
+}
+
+void CallControl::LinkTo(const StopToken& parent) {
+  {
+    absl::MutexLock lock(&stop_mu_);
+    if (std::exchange(linked_, true)) return;
+  }
+  // Outside of the lock: it may run the callback at once.
+  std::shared_ptr<void> link =
+      parent.on_stop([state = stop_state()] { state->Request(); });
+  absl::MutexLock lock(&stop_mu_);
+  link_.swap(link);
+}
+
+void CallControl::Unlink() {
+  std::shared_ptr<void> link;  // Its end waits for the callback.
+  absl::MutexLock lock(&stop_mu_);
+  linked_ = false;
+  link_.swap(link);
 }
 
 void CallControl::SignalStop() {
@@ -43,13 +64,23 @@ bool stop_requested() {
   return false;
 }
 
-StopToken current_stop_token() {
-  for (const internal::TaskContext* task = internal::CurrentThread()->task;
-       task != nullptr; task = task->outer) {
+namespace {
+
+StopToken TokenOf(const internal::TaskContext* task) {
+  for (; task != nullptr; task = task->outer) {
     if (task->own_stop != nullptr) return StopToken(task->own_stop);
-    if (task->call != nullptr) return StopToken(task->call->stop_state());
+    if (task->call == nullptr) continue;
+    // Of a plain loop in a task: the calls around it stop it, too.
+    if (task->outer != nullptr) task->call->LinkTo(TokenOf(task->outer));
+    return StopToken(task->call->stop_state());
   }
   return StopToken();
+}
+
+}  // namespace
+
+StopToken current_stop_token() {
+  return TokenOf(internal::CurrentThread()->task);
 }
 
 int worker_index() {

@@ -192,6 +192,7 @@ SequentialLoop::~SequentialLoop() {
 void SequentialLoop::Rebind() {
   thread_ = CurrentThread();
   config_ = thread_->config;
+  if (watch_ != nullptr && outer_ != thread_->task) watch_->control.Unlink();
   outer_ = thread_->task;
   held_ = ConfigRef(config_);
   context_.outer = outer_;

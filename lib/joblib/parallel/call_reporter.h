@@ -24,6 +24,7 @@ class CallReporter {
 
   bool verbose() const { return verbose_ > 0; }
   bool has_progress() const { return progress_ != nullptr; }
+  void DropCallback() { progress_ = nullptr; }
   double Elapsed() const;  // Seconds since the call began.
 
   void Print(const std::string& text) const;
@@ -36,7 +37,7 @@ class CallReporter {
   const int verbose_;
   const int requested_n_jobs_;
   const std::int64_t n_tasks_;
-  const ProgressCallback progress_;
+  ProgressCallback progress_;
   const std::chrono::steady_clock::time_point start_;
   std::int64_t reported_ = 0;
 };

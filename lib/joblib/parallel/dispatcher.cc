@@ -117,10 +117,11 @@ void Dispatcher::ListenForStops() {
 void Dispatcher::Dispatch(bool on_caller) {
   if (reading_) return;
   reading_ = true;
-  CountNext();
+  bool counted = false;  // A completion, which has not dispatched yet.
   while (!aborted_) {
     const std::int64_t room = window_.Room();
     if (room <= 0) break;
+    if (!std::exchange(counted, true)) CountNext();
     if (ready_.empty()) {
       if (exhausted_ || !ReadAhead()) break;
       continue;
@@ -128,7 +129,7 @@ void Dispatcher::Dispatch(bool on_caller) {
     const std::int64_t size = ready_.back()->end - ready_.back()->begin;
     if (stream_ && size > room && dispatched_ > consumed_) break;
     SubmitNext();
-    CountNext();
+    counted = false;
     // A backend that runs batches in submit() may never let this loop end.
     if (on_caller && (reporter_.has_progress() || !lines_.empty())) Report();
   }
@@ -152,7 +153,13 @@ bool Dispatcher::ReadAhead() {
     free_blocks_.pop_back();
   }
   std::exception_ptr error;
+  // At the end of an input that tells its length nothing can take long.
+  const bool leaves_batches =
+      std::exchange(submitted_, false) && read_ != source_->n_tasks();
   mu_.Unlock();
+  if (leaves_batches && backend_call_ != nullptr) {
+    backend_call_->CallForQueued();
+  }
   try {
     // A stream may outlive the task that made it.
     const ThreadStateScope scope(plan_.caller_config,
@@ -207,6 +214,7 @@ void Dispatcher::SubmitNext() {
   }
   mu_.Lock();
   submitting_ = false;
+  submitted_ = true;
   if (error != nullptr) {
     AbortLocked(std::move(error));
   } else if (dropped_in_submit_) {
@@ -350,6 +358,7 @@ std::optional<Dispatcher::Clock::time_point> Dispatcher::CheckDeadlines() {
     for (Tracked* batch : running_) {
       const Clock::time_point limit =
           batch->task_started + *plan_.task_timeout;
+      if (batch->task.own_stop == nullptr) continue;  // About to begin.
       if (!batch->late && now < limit) {
         at(limit);
         continue;
@@ -475,6 +484,9 @@ void Dispatcher::AbandonRunning() {
                                     batch->begin, batch->end)
                        : batch->begin;
     source_->LeaveOut(*batch->block, *batch->abandoned_from, batch->end);
+    if (stream_ && batch->taken < *batch->abandoned_from) {
+      batch->block->DestroyResults(batch->taken, *batch->abandoned_from);
+    }
   }
 }
 
@@ -491,6 +503,9 @@ void Dispatcher::LetGo() {
   user_stop_.reset();
   std::shared_ptr<TaskSource> source;
   std::shared_ptr<ParallelBackendBase> backend;
+  ProgressCallback progress;
+  ConfigRef caller_config, task_config;
+  bool drops_results;
   std::vector<std::exception_ptr> errors;
   std::vector<std::unique_ptr<TaskBlock>> blocks;
   {
@@ -498,12 +513,21 @@ void Dispatcher::LetGo() {
     WriteTrace();
     errors.swap(late_errors_);
     blocks.swap(free_blocks_);
+    // Nobody will ask for them, and the last abandoned task is no place to die.
+    drops_results = abandoned_ && plan_.return_as == ReturnAs::kList;
     // Abandoned tasks still write into it; else it is the caller's alone now.
     source = abandoned_ ? source_ : std::move(source_);
     // A backend that keeps a batch for ever would keep itself, too.
     backend = std::move(plan_.backend);
+    progress = std::move(plan_.progress);
+    reporter_.DropCallback();
+    caller_config = std::move(plan_.caller_config);
+    if (!abandoned_) task_config = std::move(plan_.task_config);
   }
-  if (source != nullptr) source->CloseInput();
+  if (source != nullptr) {
+    source->CloseInput();
+    if (drops_results) source->DropResults();
+  }
   if (backend_call_ != nullptr) backend_call_->Close();
 }
 

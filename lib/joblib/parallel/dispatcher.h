@@ -143,6 +143,12 @@ class Dispatcher final : public BatchReceiver {
   void TaskStarts(Tracked& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::uint32_t Unclaimed(const Tracked& batch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The running batch with most of it to take, null if none has any.
+  Tracked* MostUnclaimed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What BatchState::limit_ is for a batch that ends at `end`: 0 where each
+  // claim has to come to ClaimUnderLock.
+  std::uint32_t Limit(std::uint32_t end) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int TakeIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static Tracked& Of(BatchState& batch) { return static_cast<Tracked&>(batch); }
 
@@ -179,6 +185,7 @@ class Dispatcher final : public BatchReceiver {
   // The input.
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool submitting_ ABSL_GUARDED_BY(mu_) = false;
+  bool submitted_ ABSL_GUARDED_BY(mu_) = false;  // Since the last read.
   bool dropped_in_submit_ ABSL_GUARDED_BY(mu_) = false;
   bool exhausted_ ABSL_GUARDED_BY(mu_) = false;
   // Read, not dispatched, the next one last: never more than one read's worth.
@@ -231,6 +238,8 @@ class Dispatcher final : public BatchReceiver {
   std::uint32_t current_end_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t consumed_ ABSL_GUARDED_BY(mu_) = 0;
   bool reader_waits_ ABSL_GUARDED_BY(mu_) = false;
+  // It has waited so long that each result is told as soon as it is there.
+  bool reader_is_late_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 

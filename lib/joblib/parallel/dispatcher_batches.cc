@@ -11,10 +11,6 @@
 namespace joblib::internal {
 namespace {
 
-// A steal that meets the runner on its way tries again this often: each time
-// the runner has got further.
-constexpr int kStealAttempts = 4;
-
 }  // namespace
 
 Dispatcher::Tracked* Dispatcher::NewBatch(TaskBlock* block, std::uint32_t begin,
@@ -42,6 +38,8 @@ Dispatcher::Tracked* Dispatcher::NewBatch(TaskBlock* block, std::uint32_t begin,
 void Dispatcher::Release(Tracked& batch) {
   free_batches_.push_back(&batch);
   TaskBlock* const block = batch.block;
+  // What a timeout left behind may keep the block.
+  if (stream_ && abandoned_) block->DestroyResults(batch.taken, batch.done);
   if (--block->batches > 0) return;
   std::unique_ptr<TaskBlock> owned(block);
   // After an abort it may hold results: they die on the calling thread.
@@ -69,7 +67,6 @@ void Dispatcher::RunBatch(BatchState& state, int worker_index) {
   batch.task = TaskContext();
   batch.task.call = &control;
   batch.task.below_threads = true;
-  const ThreadStateScope scope(plan_.task_config, &batch.task);
   bool shares = false;
   {
     absl::MutexLock lock(&mu_);
@@ -79,15 +76,20 @@ void Dispatcher::RunBatch(BatchState& state, int worker_index) {
       batch.started = Clock::now();
       Bind(batch, asymmetric_, CurrentThread(), plan_.task_config.get());
       NextOf(batch).store(batch.begin, std::memory_order_relaxed);
-      // With a limit of 0 each claim comes here.
-      LimitOf(batch).store(each_task_ ? 0 : batch.end, std::memory_order_relaxed);
+      LimitOf(batch).store(Limit(batch.end), std::memory_order_relaxed);
       running_.push_back(&batch);
-      shares = batch.end - batch.begin > 1;
+      // A thief leaves some to the next one, here or where it took from.
+      shares = batch.end - batch.begin > 1 ||
+               (batch.is_tail && MostUnclaimed() != nullptr);
     }
   }
   if (batch.running) {
     if (shares && backend_call_ != nullptr) backend_call_->OfferTail();
-    batch.block->Run(batch);
+    {
+      // Ends first: when the call has returned nothing of it is held here.
+      const ThreadStateScope scope(plan_.task_config, &batch.task);
+      batch.block->Run(batch);
+    }
     if (worker_index < 0) {
       absl::MutexLock lock(&mu_);
       index_taken_[batch.task.worker_index] = false;
@@ -133,7 +135,7 @@ bool Dispatcher::ClaimUnderLock(BatchState& state, std::uint32_t* index) {
     NotifyCaller();
   }
   if (aborted_ || mine >= batch.end) return false;
-  LimitOf(batch).store(each_task_ ? 0 : batch.end, std::memory_order_relaxed);
+  LimitOf(batch).store(Limit(batch.end), std::memory_order_relaxed);
   if (each_task_) TaskStarts(batch);
   return true;
 }
@@ -180,30 +182,45 @@ std::uint32_t Dispatcher::Unclaimed(const Tracked& batch) const {
   return next < batch.end ? batch.end - next : 0;
 }
 
+std::uint32_t Dispatcher::Limit(std::uint32_t end) const {
+  return each_task_ || reader_is_late_ ? 0 : end;
+}
+
+Dispatcher::Tracked* Dispatcher::MostUnclaimed() const {
+  Tracked* found = nullptr;
+  std::uint32_t most = 0;
+  for (Tracked* batch : running_) {
+    const std::uint32_t unclaimed = Unclaimed(*batch);
+    if (unclaimed <= most) continue;
+    found = batch;
+    most = unclaimed;
+  }
+  return found;
+}
+
 Batch Dispatcher::StealTail() {
   absl::MutexLock lock(&mu_);
-  if (aborted_ || running_.empty()) return Batch();
-  Tracked* victim = running_.front();
-  for (Tracked* batch : running_) {
-    if (Unclaimed(*batch) > Unclaimed(*victim)) victim = batch;
-  }
-  for (int i = 0; i < kStealAttempts; ++i) {
+  if (aborted_) return Batch();
+  // An attempt fails only where the runner itself has come past the middle of
+  // what was left: never more than 32 times for a batch. To give up earlier
+  // could leave tasks behind one that is about to get stuck.
+  while (Tracked* const victim = MostUnclaimed()) {
     const std::uint32_t unclaimed = Unclaimed(*victim);
-    if (unclaimed == 0) break;
+    if (unclaimed == 0) continue;  // Meanwhile.
     const std::uint32_t end = victim->end;
     const std::uint32_t from = end - (unclaimed - unclaimed / 2);
     // See batch_state.h: the thief's half of the protocol.
     std::uint32_t next;
     if (asymmetric_) {
-      LimitOf(*victim).store(each_task_ ? 0 : from, std::memory_order_relaxed);
+      LimitOf(*victim).store(Limit(from), std::memory_order_relaxed);
       native::HeavyFence();
       next = NextOf(*victim).load(std::memory_order_acquire);
     } else {
-      LimitOf(*victim).store(each_task_ ? 0 : from, std::memory_order_seq_cst);
+      LimitOf(*victim).store(Limit(from), std::memory_order_seq_cst);
       next = NextOf(*victim).load(std::memory_order_seq_cst);
     }
     if (next > from) {  // The runner has come past it.
-      LimitOf(*victim).store(each_task_ ? 0 : end, std::memory_order_relaxed);
+      LimitOf(*victim).store(Limit(end), std::memory_order_relaxed);
       continue;
     }
     victim->end = from;

@@ -9,6 +9,12 @@
 #include "joblib/parallel/dispatcher.h"
 
 namespace joblib::internal {
+namespace {
+
+// HAZARDS.md T1: no task, nor its result, waits longer behind another one.
+constexpr std::chrono::milliseconds kReaderPatience{1};
+
+}  // namespace
 
 // Where the results of `batch` that exist end.
 std::uint32_t Dispatcher::Ready(const Tracked& batch) const {
@@ -102,6 +108,7 @@ bool Dispatcher::Next(Results* results) {
   {
     absl::MutexLock lock(&mu_);
     GiveBackCurrent();
+    reader_is_late_ = false;
     if (!aborted_) Dispatch(/*on_caller=*/true);
     while (!aborted_) {
       Report();
@@ -116,8 +123,14 @@ bool Dispatcher::Next(Results* results) {
         continue;
       }
       AskForResults();
-      Sleep(deadline);
+      // A batch that begins or is shared out from now on does not know that the
+      // reader waits: after a while it is to know.
+      const Clock::time_point patience = Clock::now() + kReaderPatience;
+      Sleep(reader_is_late_ || (deadline.has_value() && *deadline < patience)
+                ? deadline
+                : patience);
       reader_waits_ = false;
+      reader_is_late_ |= Clock::now() >= patience;
     }
     if (found) return true;
     if (!aborted_) Report();

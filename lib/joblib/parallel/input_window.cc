@@ -76,15 +76,16 @@ std::uint32_t InputWindow::NextThreadRead() const {
   const std::int64_t share = std::clamp<std::int64_t>(
       (window - 1) / options_.n_jobs + 1, 1, kBlindBatch);
   std::int64_t n = thread_sizer_.size();
-  if (starting_ && n == 1) n = options_.n_tasks < 0 && window == kUnbounded
-                                   ? 1
-                                   : share;
+  // The first window makes a batch for each worker, whatever has been measured
+  // meanwhile: as many stay in flight to the end.
+  if (starting_ && window < kUnbounded) n = share;
   n = std::min(n, std::max<std::int64_t>(
                       starting_ ? share : 1,
                       left / (kBatchesAtTheEnd * options_.n_jobs)));
   if (options_.strict && options_.pre_dispatch.has_value()) {
     n = std::min(n, std::max<std::int64_t>(
-                        1, *options_.pre_dispatch / (2 * options_.n_jobs)));
+                        1, *options_.pre_dispatch /
+                               (std::int64_t{2} * options_.n_jobs)));
   }
   n = std::min({n, Room(), std::int64_t{options_.max_read}});
   return static_cast<std::uint32_t>(n);

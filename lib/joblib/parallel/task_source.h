@@ -27,6 +27,9 @@ class TaskSource {
   // time, and not after the results were taken.
   virtual void LeaveOut(TaskBlock& block, std::uint32_t begin,
                         std::uint32_t end) = 0;
+  // Destroys the results that there are. Those that were left out may still be
+  // written. On the calling thread.
+  virtual void DropResults() = 0;
   // Destroys the input. On the calling thread; no Read afterwards.
   virtual void CloseInput() = 0;
 };

@@ -76,9 +76,11 @@ void TraceFile::Write(int call, const std::vector<TraceEvent>& events) {
       file_ = nullptr;
     }
   }
-  if (failed) {
+  if (!failed) return;
+  try {
     Warn(absl::StrCat("trace: writing to '", path_,
                       "' failed; no more events are kept."));
+  } catch (...) {  // The call has ended, and well.
   }
 }
 

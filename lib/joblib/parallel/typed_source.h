@@ -134,7 +134,9 @@ class TypedBlock final : public TaskBlock {
   }
   void DestroyResults(std::uint32_t begin,
                       std::uint32_t end) noexcept override {
-    if constexpr (kKeep != Keep::kStream && kHasSlots) {
+    if constexpr (kKeep == Keep::kStream) {
+      for (std::uint32_t i = begin; i < end; ++i) slots_[i].reset();
+    } else if constexpr (kHasSlots) {
       std::destroy(SlotAt(begin), SlotAt(end));
     }
   }
@@ -233,6 +235,12 @@ class TypedSource final : public TaskSource {
                 std::uint32_t end) override {
     if constexpr (kStores) {
       store_.LeaveOut(static_cast<Block&>(block).slots() + begin, end - begin);
+    }
+  }
+  void DropResults() override {
+    if constexpr (kStores) {
+      store_.KeepMemory();
+      store_.TakeAll([](Slot&&) {}, [] {});
     }
   }
   void CloseInput() override { input_.reset(); }

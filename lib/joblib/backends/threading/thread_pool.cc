@@ -87,10 +87,13 @@ PoolThread* ThreadPool::Lend() {
   }
   static std::atomic<bool> warned{false};
   if (!warned.exchange(true)) {
-    Warn(absl::StrCat("joblib could not start another thread (",
-                      started.message(),
-                      "): the tasks run on those there are. A lower n_jobs, or "
-                      "a higher limit (ulimit -u), avoids this."));
+    try {
+      Warn(absl::StrCat("joblib could not start another thread (",
+                        started.message(),
+                        "): the tasks run on those there are. A lower n_jobs, "
+                        "or a higher limit (ulimit -u), avoids this."));
+    } catch (...) {  // This may be any thread, in the middle of a call.
+    }
   }
   return nullptr;
 }

@@ -34,9 +34,7 @@ ThreadTeam::ThreadTeam(std::weak_ptr<BatchReceiver> call, int n_workers,
 }
 
 void ThreadTeam::Submit(Batch batch) {
-  PoolThread* thread = nullptr;
-  bool lend = false;
-  int worker_index = 0;
+  Further further;
   {
     absl::MutexLock lock(&mu_);
     if (aborted_ || closed_) {
@@ -49,18 +47,52 @@ void ThreadTeam::Submit(Batch batch) {
       // called already count too, but never those who merely sleep.
       std::size_t expected = called_.size();
       if (serving_team == this || (caller_helps_ && !helping_)) ++expected;
-      if (queue_.size() > expected) {
-        thread = CallWaiting();
-        if (thread == nullptr && !pool_is_empty_ &&
-            leased_ < n_workers_ - (caller_helps_ ? 1 : 0)) {
-          ++leased_;
-          lend = true;
-          worker_index = leased_ - (caller_helps_ ? 0 : 1);
-        }
-      }
+      if (queue_.size() > expected) further = FindFurther();
     }
   }
-  if (lend) {
+  Call(further);
+}
+
+void ThreadTeam::CallForQueued() {
+  Further further;
+  {
+    absl::MutexLock lock(&mu_);
+    if (queue_.size() > called_.size()) further = FindFurther();
+  }
+  Call(further);
+}
+
+void ThreadTeam::OfferTail() {
+  Further further;
+  {
+    absl::MutexLock lock(&mu_);
+    tail_offered_ = true;
+    // Each thread on its way is for a batch of the queue; see NextTurn for one
+    // that comes for the tail and finds a batch first.
+    if (called_.size() <= queue_.size()) further = FindFurther();
+  }
+  Call(further);
+}
+
+ThreadTeam::Further ThreadTeam::FindFurther() {
+  Further further;
+  if (closed_ || aborted_) return further;
+  if (!waiting_.empty()) {
+    further.thread = waiting_.back();
+    waiting_.pop_back();
+    called_.push_back(further.thread);
+  } else if (!pool_is_empty_ &&
+             leased_ < n_workers_ - (caller_helps_ ? 1 : 0)) {
+    ++leased_;
+    further.lend = true;
+    further.worker_index = leased_ - (caller_helps_ ? 0 : 1);
+  }
+  return further;
+}
+
+void ThreadTeam::Call(Further further) {
+  PoolThread* thread = further.thread;
+  if (further.lend) {
     thread = ThreadPool::Get().Lend();
     absl::MutexLock lock(&mu_);
     if (thread == nullptr) {
@@ -69,34 +101,13 @@ void ThreadTeam::Submit(Batch batch) {
     } else if (closed_) {
       ThreadPool::Get().TakeBack(std::exchange(thread, nullptr));
     } else {
-      thread->worker_index = worker_index;
+      thread->worker_index = further.worker_index;
       called_.push_back(thread);
     }
   }
-  if (thread != nullptr) Call(thread);
-}
-
-void ThreadTeam::OfferTail() {
-  PoolThread* thread = nullptr;
-  {
-    absl::MutexLock lock(&mu_);
-    if (queue_.empty() && called_.empty()) thread = CallWaiting();
-  }
-  if (thread != nullptr) Call(thread);
-}
-
-PoolThread* ThreadTeam::CallWaiting() {
-  if (waiting_.empty()) return nullptr;
-  PoolThread* const thread = waiting_.back();
-  waiting_.pop_back();
-  called_.push_back(thread);
-  return thread;
-}
-
-void ThreadTeam::Call(PoolThread* thread) {
   if (thread == &helper_) {
     helper_.parker.Unpark();
-  } else {
+  } else if (thread != nullptr) {
     thread->Assign(shared_from_this());
   }
 }
@@ -127,15 +138,27 @@ ThreadTeam::Wait ThreadTeam::StopWaiting(PoolThread* thread) {
 ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
                                       const std::atomic<bool>* over,
                                       Batch* batch) {
+  Further further;
+  bool queued = false;
   {
     absl::MutexLock lock(&mu_);
     Remove(called_, thread);
     if (closed_ || (over != nullptr && over->load())) return Turn::kLeave;
     if (!queue_.empty()) {
+      queued = true;
       *batch = std::move(queue_.front());
       queue_.pop_front();
-      return Turn::kRun;
+      // It may have been called for a tail, which is still there.
+      if (tail_offered_ && called_.size() <= queue_.size()) {
+        further = FindFurther();
+      }
+    } else {
+      tail_offered_ = false;
     }
+  }
+  if (queued) {
+    Call(further);
+    return Turn::kRun;
   }
   *batch = Steal();
   if (batch->size() > 0) return Turn::kRun;
@@ -155,14 +178,27 @@ ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
   switch (StopWaiting(thread)) {
     case Wait::kStopped:
       return Turn::kRun;
-    case Wait::kCalled:  // In that moment: this very turn is the answer.
-      thread->parker.Park(/*may_spin=*/false);
-      thread->TakeAssignment();
-      {
+    case Wait::kCalled:  // In that moment, maybe not quite yet.
+      for (bool closed = false; !closed;) {
+        thread->parker.Park(
+            /*may_spin=*/false,
+            native::Parker::Clock::now() + std::chrono::milliseconds(1));
+        if (thread == &helper_ || thread->Retract(this)) {
+          {
+            absl::MutexLock lock(&mu_);
+            Remove(called_, thread);
+          }
+          CallForQueued();  // If it was for a batch, somebody else must come.
+          return Turn::kRun;
+        }
         absl::MutexLock lock(&mu_);
-        Remove(called_, thread);
+        closed = closed_;
       }
-      return Turn::kRun;
+      // Close gave the thread back meanwhile, and may have been followed by an
+      // assignment elsewhere, whose call this was.
+      BatchReceiver::Run(std::move(*batch), thread->worker_index);
+      thread->parker.Unpark();
+      return Turn::kWait;
     case Wait::kClosed:  // An abort: the batch only has to be reported, and
                          // Close gave the thread back already.
       BatchReceiver::Run(std::move(*batch), thread->worker_index);

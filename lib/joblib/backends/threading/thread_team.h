@@ -34,6 +34,7 @@ class ThreadTeam final : public BackendCall,
 
   void Submit(Batch batch) override ABSL_LOCKS_EXCLUDED(mu_);
   void OfferTail() override ABSL_LOCKS_EXCLUDED(mu_);
+  void CallForQueued() override ABSL_LOCKS_EXCLUDED(mu_);
   void Abort() override ABSL_LOCKS_EXCLUDED(mu_);
   void Help(const std::atomic<bool>& over) override ABSL_LOCKS_EXCLUDED(mu_);
   void WakeHelper() override { helper_.parker.Unpark(); }
@@ -54,9 +55,15 @@ class ThreadTeam final : public BackendCall,
   // How the wait of `thread` has ended, or ends with this.
   enum class Wait { kStopped, kCalled, kClosed };
   Wait StopWaiting(PoolThread* thread) ABSL_LOCKS_EXCLUDED(mu_);
-  // A thread to call, no longer waiting, or null.
-  PoolThread* CallWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Call(PoolThread* thread);
+  // A further thread for what nobody is on the way to: one that waits here, no
+  // longer waiting, or one that the pool has yet to lend; or none.
+  struct Further {
+    PoolThread* thread = nullptr;
+    bool lend = false;
+    int worker_index = 0;
+  };
+  Further FindFurther() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Call(Further further) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::weak_ptr<BatchReceiver> call_;
   const int n_workers_;
@@ -71,6 +78,8 @@ class ThreadTeam final : public BackendCall,
   int leased_ ABSL_GUARDED_BY(mu_) = 0;
   bool pool_is_empty_ ABSL_GUARDED_BY(mu_) = false;  // Lend failed.
   bool helping_ ABSL_GUARDED_BY(mu_) = false;
+  // A running batch has tasks to take, and nobody has looked for them since.
+  bool tail_offered_ ABSL_GUARDED_BY(mu_) = false;
   bool aborted_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::atomic<int> serving_{0};  // Leased threads inside Serve.

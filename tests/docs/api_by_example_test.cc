@@ -1,0 +1,85 @@
+// The public interface by example, as the design spells it: api_by_example.inc
+// is that page, word for word. Each spelling compiles; what works by now runs,
+// and what does not yet says so.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"  // main may go without.
+#define main ApiByExampleMain
+#include "tests/docs/api_by_example.inc"
+#undef main
+#pragma GCC diagnostic pop
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "joblib/backends/platform.h"
+#include "tests/testing/warning_collector.h"
+
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+class ApiByExampleTest : public ::testing::Test {
+ protected:
+  static auto SaysNotAvailable(const char* what) {
+    return ThrowsMessage<std::runtime_error>(::testing::AllOf(
+        HasSubstr("not available in this build"), HasSubstr(what)));
+  }
+  const joblib::testing::WarningCollector warnings_;
+};
+
+TEST_F(ApiByExampleTest, ParallelLoops) {
+  parallel_config scope({.backend = "threading"});
+  ::testing::internal::CaptureStdout();
+  parallel_loops();
+  // Two generators of three roots each, and the outcomes of nine.
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(),
+              HasSubstr("1\n2\n3\n1\n2\n3\n0\n1\n1.41421\n"));
+}
+
+TEST_F(ApiByExampleTest, Configuration) {
+  ::testing::internal::CaptureStdout();
+  configuration();
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr(" cores\n"));
+  EXPECT_EQ(joblib::get_active_backend().backend->nesting_level(), 0);
+}
+
+TEST_F(ApiByExampleTest, OwnBackend) {
+  own_backend();
+  parallel_config scope({.backend = "mine", .n_jobs = 2});
+  if (joblib::internal::ThreadsAvailable()) {
+    EXPECT_EQ(joblib::effective_n_jobs(2), 3);
+  }
+  EXPECT_THAT(Parallel().map(root, std::vector<double>{4, 9}),
+              ::testing::ElementsAre(2, 3));
+}
+
+TEST_F(ApiByExampleTest, ThreadPerBatchRunsEverything) {
+  if (!joblib::internal::ProcessesAvailable()) {
+    GTEST_SKIP() << "a thread for each batch is more than there are";
+  }
+  EXPECT_THAT(
+      Parallel({.n_jobs = 2, .backend = std::make_shared<ThreadPerBatch>()})
+          .map(root, std::vector<double>{4, 9}),
+      ::testing::ElementsAre(2, 3));
+}
+
+TEST_F(ApiByExampleTest, Shipping) { shipping(); }
+
+TEST_F(ApiByExampleTest, Errors) {
+  parallel_config scope({.backend = "threading"});
+  errors();
+}
+
+TEST_F(ApiByExampleTest, WhatIsNotBuiltYetSaysSo) {
+  EXPECT_THAT([] { arrays(); }, SaysNotAvailable("Array"));
+  EXPECT_THAT([] { clusters(); }, SaysNotAvailable("cluster"));
+  if (joblib::internal::ProcessesAvailable()) {
+    EXPECT_THAT([] { parallel_loops(); }, SaysNotAvailable("loky"));
+    EXPECT_THAT([] { errors(); }, SaysNotAvailable("loky"));
+    EXPECT_THAT([] { ApiByExampleMain(); }, SaysNotAvailable("loky"));
+  }
+  joblib::shutdown();
+}
+
+}  // namespace

@@ -1,0 +1,175 @@
+// The examples of joblib's own documentation, in C++: each prints or gives what
+// the page says.
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <mutex>
+#include <numeric>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "joblib/backends/platform.h"
+#include "joblib/joblib.h"
+#include "tests/docs/negate_library.h"
+
+namespace joblib {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// As Python prints a list.
+std::string Printed(const std::vector<int>& list) {
+  std::ostringstream text;
+  text << "[";
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    text << (i > 0 ? ", " : "") << list[i];
+  }
+  text << "]";
+  return text.str();
+}
+
+double Sqrt(double x) { return std::sqrt(x); }
+
+TEST(ParallelConfigPageTest, TheThreadingExample) {
+  parallel_config scope({.backend = "threading"});
+  EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
+}
+
+TEST(ParallelConfigPageTest, AllCpusAndTwoOfThem) {
+  {
+    parallel_config scope({.backend = "threading", .n_jobs = -1});
+    EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
+  }
+  parallel_backend scope("threading", {.n_jobs = 2});
+  EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
+}
+
+TEST(ParallelPageTest, SquareRoots) {
+  // Parallel(n_jobs=1)(delayed(sqrt)(i**2) for i in range(10))
+  EXPECT_THAT(Parallel({.n_jobs = 1})(
+                  each(range(10), [](int i) { return delayed(Sqrt)(i * i); })),
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+}
+
+TEST(ParallelPageTest, PairsAsResults) {
+  // r = Parallel(n_jobs=1)(delayed(modf)(i/2.) for i in range(10))
+  const auto r = Parallel({.n_jobs = 1})(each(range(10), [](int i) {
+    return delayed([](double x) {
+      double whole;
+      const double fraction = std::modf(x, &whole);
+      return std::pair(fraction, whole);
+    })(i / 2.);
+  }));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(r[i].first, i % 2 * 0.5);
+    EXPECT_EQ(r[i].second, i / 2);
+  }
+}
+
+TEST(ParallelPageTest, TheProgressMeter) {
+  ::testing::internal::CaptureStderr();
+  Parallel({.n_jobs = 2, .verbose = 10, .prefer = "threads"})(
+      each(range(10), [](int) { return delayed([] {})(); }));
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, StartsWith("[Parallel(n_jobs=2)]: Using backend "));
+  EXPECT_THAT(text, HasSubstr("Done 10 out of 10 | elapsed:"));
+  EXPECT_THAT(text, HasSubstr("finished\n"));
+}
+
+TEST(ParallelPageTest, TheProducerIsReadAsNeeded) {
+  // Parallel(n_jobs=2, verbose=100, pre_dispatch='1.5*n_jobs')(
+  //     delayed(sqrt)(i) for i in producer())
+  ::testing::internal::CaptureStdout();
+  const auto out = Parallel({.n_jobs = 2,
+                             .verbose = 100,
+                             .pre_dispatch = "1.5*n_jobs",
+                             .prefer = "threads"})(each(range(6), [](int i) {
+    std::printf("Produced %d\n", i);
+    std::fflush(stdout);
+    return delayed(Sqrt)(i);
+  }));
+  const std::string text = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(out.size(), 6);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_THAT(text, HasSubstr("Produced " + std::to_string(i) + "\n"));
+  }
+  EXPECT_THAT(text, HasSubstr("[Parallel(n_jobs=2)]: Done"));
+  if (internal::ThreadsAvailable()) {
+    // The first window is read before anything is reported.
+    EXPECT_LT(text.find("Produced 2"), text.find("]: Done"));
+  }
+}
+
+TEST(ParallelPageTest, ResultsAsAGenerator) {
+  Parallel parallel({.n_jobs = 2, .prefer = "threads"});
+  auto output = parallel.generator(
+      each(range(10), [](int i) { return delayed(Sqrt)(i * i); }));
+  auto next = output.begin();
+  EXPECT_EQ(*next, 0.0);
+  EXPECT_EQ(*++next, 1.0);
+  ++next;
+  std::vector<double> rest;
+  for (; next != output.end(); ++next) rest.push_back(*next);
+  EXPECT_THAT(rest, ElementsAre(2, 3, 4, 5, 6, 7, 8, 9));
+}
+
+TEST(ParallelPageTest, SharedMemory) {
+  std::mutex mutex;
+  std::set<int> shared_set;
+  const auto collect = [&](int x) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    shared_set.insert(x);
+  };
+  Parallel({.n_jobs = 2, .require = "sharedmem"})(
+      each(range(5), [&](int i) { return delayed(collect)(i); }));
+  EXPECT_THAT(shared_set, ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST(ParallelPageTest, ReusingAPoolOfWorkers) {
+  double accumulator = 0;
+  int n_iter = 0;
+  Parallel parallel({.n_jobs = 2, .prefer = "threads"});
+  {
+    auto session = parallel.session();
+    while (accumulator < 1000) {
+      const std::vector<double> results = parallel(each(
+          range(5), [&](int i) { return delayed(Sqrt)(accumulator + i * i); }));
+      accumulator += std::accumulate(results.begin(), results.end(), 0.0);
+      ++n_iter;
+    }
+  }
+  EXPECT_NEAR(accumulator, 1136.596, 0.001);
+  EXPECT_EQ(n_iter, 14);
+}
+
+TEST(ParallelPageTest, ACustomBackend) {
+  class MyCustomBackend : public SequentialBackend {};
+  register_parallel_backend("custom", [](const BackendParams&) {
+    return std::make_shared<MyCustomBackend>();
+  });
+  parallel_config scope({.backend = "custom"});
+  EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
+}
+
+TEST(ParallelPageTest, WithoutProcessesTheDefaultIsThreads) {
+  const auto negatives = [] {
+    return Parallel({.n_jobs = 2})(
+        each(range(3), [](int i) { return delayed(std::negate<int>())(i); }));
+  };
+  if (internal::ProcessesAvailable()) {
+    EXPECT_THAT(negatives, ::testing::ThrowsMessage<std::runtime_error>(
+                               HasSubstr("not available in this build")));
+  } else {
+    EXPECT_THAT(negatives(), ElementsAre(0, -1, -2));
+  }
+}
+
+}  // namespace
+}  // namespace joblib
