@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/builtin_backends.h"
+#include "joblib/backends/platform.h"
 #include "joblib/core/backend_access.h"
 #include "joblib/core/backend_registry.h"
 #include "joblib/core/thread_state.h"
@@ -44,10 +45,15 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
         "not installed. Please install dask to fix this error. (The dask "
         "backend is not available in this build of joblib.)");
   }
+  const bool stands_in =
+      choice.instance == nullptr && internal::IsProcessBackend(choice.name) &&
+      !internal::ProcessesAvailable();
   auto backend = internal::MakeBackend(
       choice, has_params ? options.backend_params.value() : BackendParams(),
       enclosing);
-  if (has_inner) {
+  // What stands in for processes where there are none has no inner threads to
+  // limit: the same program text runs.
+  if (has_inner && !stands_in) {
     if (!backend->supports_inner_max_num_threads()) {
       throw std::invalid_argument(
           absl::StrCat(internal::ClassNameOf(*backend),

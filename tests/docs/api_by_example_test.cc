@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/backends/platform.h"
+#include "native/capture_for_test.h"
 #include "tests/testing/warning_collector.h"
 
 namespace {
@@ -30,17 +31,17 @@ class ApiByExampleTest : public ::testing::Test {
 
 TEST_F(ApiByExampleTest, ParallelLoops) {
   parallel_config scope({.backend = "threading"});
-  ::testing::internal::CaptureStdout();
+  joblib::native::OutputCapture capture;
   parallel_loops();
   // Two generators of three roots each, and the outcomes of nine.
-  EXPECT_THAT(::testing::internal::GetCapturedStdout(),
+  EXPECT_THAT(capture.End().out,
               HasSubstr("1\n2\n3\n1\n2\n3\n0\n1\n1.41421\n"));
 }
 
 TEST_F(ApiByExampleTest, Configuration) {
-  ::testing::internal::CaptureStdout();
+  joblib::native::OutputCapture capture;
   configuration();
-  EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr(" cores\n"));
+  EXPECT_THAT(capture.End().out, HasSubstr(" cores\n"));
   EXPECT_EQ(joblib::get_active_backend().backend->nesting_level(), 0);
 }
 

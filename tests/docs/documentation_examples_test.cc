@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "joblib/backends/platform.h"
 #include "joblib/joblib.h"
+#include "native/capture_for_test.h"
 #include "tests/docs/negate_library.h"
 
 namespace joblib {
@@ -74,10 +75,10 @@ TEST(ParallelPageTest, PairsAsResults) {
 }
 
 TEST(ParallelPageTest, TheProgressMeter) {
-  ::testing::internal::CaptureStderr();
+  native::OutputCapture capture;
   Parallel({.n_jobs = 2, .verbose = 10, .prefer = "threads"})(
       each(range(10), [](int) { return delayed([] {})(); }));
-  const std::string text = ::testing::internal::GetCapturedStderr();
+  const std::string text = capture.End().err;
   EXPECT_THAT(text, StartsWith("[Parallel(n_jobs=2)]: Using backend "));
   EXPECT_THAT(text, HasSubstr("Done 10 out of 10 | elapsed:"));
   EXPECT_THAT(text, HasSubstr("finished\n"));
@@ -86,7 +87,7 @@ TEST(ParallelPageTest, TheProgressMeter) {
 TEST(ParallelPageTest, TheProducerIsReadAsNeeded) {
   // Parallel(n_jobs=2, verbose=100, pre_dispatch='1.5*n_jobs')(
   //     delayed(sqrt)(i) for i in producer())
-  ::testing::internal::CaptureStdout();
+  native::OutputCapture capture;
   const auto out = Parallel({.n_jobs = 2,
                              .verbose = 100,
                              .pre_dispatch = "1.5*n_jobs",
@@ -95,7 +96,7 @@ TEST(ParallelPageTest, TheProducerIsReadAsNeeded) {
     std::fflush(stdout);
     return delayed(Sqrt)(i);
   }));
-  const std::string text = ::testing::internal::GetCapturedStdout();
+  const std::string text = capture.End().out;
   EXPECT_EQ(out.size(), 6);
   for (int i = 0; i < 6; ++i) {
     EXPECT_THAT(text, HasSubstr("Produced " + std::to_string(i) + "\n"));

@@ -336,9 +336,11 @@ TEST(BatchReportTest, ABatchAssignedOverIsReported) {
   EXPECT_THAT(
       [] {
         Batch former;
-        Parallel({.backend = Submitting([&](Batch batch) {
-                    former = std::move(batch);  // The one before is dropped.
-                  })})(Tasks(9));
+        const auto backend = Submitting([&](Batch batch) {
+          former = std::move(batch);  // The one before is dropped.
+        });
+        backend->on_abort = [&] { former = Batch(); };
+        Parallel({.backend = backend})(Tasks(9));
       },
       ThrowsMessage<CancelledError>(HasSubstr("dropped")));
 }

@@ -47,9 +47,12 @@ BackendRegistry& Registry() {
   return *registry;
 }
 
+bool IsProcessBackend(const std::string& name) {
+  return name == "loky" || name == "multiprocessing";
+}
+
 bool IsMissingHere(const std::string& name) {
-  return (name == "loky" || name == "multiprocessing") &&
-         !Registry().Has(name);
+  return IsProcessBackend(name) && !Registry().Has(name);
 }
 
 void ResetRegistryForTest() { delete the_registry.exchange(NewRegistry()); }

@@ -17,6 +17,8 @@ class BackendRegistry;
 // The one of the process, never destroyed.
 BackendRegistry& Registry();
 
+// Whether `name` is the backend of joblib's that runs tasks in processes.
+bool IsProcessBackend(const std::string& name);
 // Whether `name` is a backend that joblib has, but not on this system.
 bool IsMissingHere(const std::string& name);
 

@@ -519,7 +519,8 @@ void Dispatcher::LetGo() {
     source = abandoned_ ? source_ : std::move(source_);
     // A backend that keeps a batch for ever would keep itself, too.
     backend = std::move(plan_.backend);
-    progress = std::move(plan_.progress);
+    // libc++ leaves a copy in a small std::function that was moved from.
+    progress = std::exchange(plan_.progress, nullptr);
     reporter_.DropCallback();
     caller_config = std::move(plan_.caller_config);
     if (!abandoned_) task_config = std::move(plan_.task_config);

@@ -98,15 +98,24 @@ class ResultStore {
     std::sort(holes_.begin(), holes_.end());
     for (Block& block : blocks_) {
       Slot* const begin = block.memory.data();
-      // What throws now loses the rest of this block only; the others are
-      // destroyed with the store.
+      // Where taking throws, the rest is destroyed: of this block here, of the
+      // others with the store.
       const std::size_t used = std::exchange(block.used, 0);
-      ForEachSlot(begin, begin + used,
-                  [&](Slot* slot) {
-                    take(std::move(*slot));
-                    slot->~Slot();
-                  },
-                  missing);
+      Slot* next = begin;
+      try {
+        ForEachSlot(begin, begin + used,
+                    [&](Slot* slot) {
+                      next = slot;
+                      take(std::move(*slot));
+                      slot->~Slot();
+                      next = slot + 1;
+                    },
+                    missing);
+      } catch (...) {
+        ForEachSlot(next, begin + used, [](Slot* slot) { slot->~Slot(); },
+                    [] {});
+        throw;
+      }
       if (!keep_memory_) RawArray<Slot>(std::move(block.memory));
     }
     if (!keep_memory_) blocks_.clear();
