@@ -395,7 +395,6 @@ TEST(SilentBackendTest, ABackendThatReportsWhenItIsTerminated) {
 }
 
 TEST(SilentBackendTest, AReportFromAnotherThreadLongAfterTheSubmit) {
-  Workers workers;
   std::mutex mutex;
   std::vector<Batch> kept;
   std::atomic<int> n_kept{0};
@@ -405,6 +404,7 @@ TEST(SilentBackendTest, AReportFromAnotherThreadLongAfterTheSubmit) {
     ++n_kept;
   });
   std::atomic<bool> over{false};
+  Workers workers;
   // Reports in the opposite order.
   workers.Add([&] {
     while (!over) {
