@@ -77,12 +77,12 @@ Machine MachineForCount() {
   return CurrentMachine();
 }
 
+}  // namespace
+
 bool MultiprocessingIsOff() {
   const std::optional<std::string> value = GetEnv("JOBLIB_MULTIPROCESSING");
   return value.has_value() && ParsePythonInt(*value) == 0;
 }
-
-}  // namespace
 
 absl::StatusOr<CpuCountAnswer> CountCpus(
     const Machine& machine,

@@ -60,6 +60,10 @@ absl::StatusOr<CpuCountAnswer> CountCpus(
     const std::optional<std::string>& loky_max_cpu_count,
     bool only_physical_cores);
 
+// Whether JOBLIB_MULTIPROCESSING is 0: then joblib starts neither processes nor
+// threads.
+bool MultiprocessingIsOff();
+
 // The count for this process now: CountCpus over the machine and the
 // environment. JOBLIB_MULTIPROCESSING=0 makes it 1, as in joblib.
 // About 0.6 us; once a second, when the system's files are read again, 0.2 ms.

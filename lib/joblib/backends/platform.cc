@@ -1,10 +1,8 @@
 #include "joblib/backends/platform.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "joblib/core/warning.h"
@@ -16,9 +14,17 @@
 namespace joblib::internal {
 namespace {
 
+// Asked once, as joblib does when it is imported.
+constexpr int kNotAsked = -1;
+std::atomic<int> multiprocessing_is_off = kNotAsked;
+
 bool MultiprocessingIsOff() {
-  const char* value = std::getenv("JOBLIB_MULTIPROCESSING");
-  return value != nullptr && std::string_view(value) == "0";
+  int is_off = multiprocessing_is_off.load(std::memory_order_relaxed);
+  if (is_off == kNotAsked) {
+    is_off = native::MultiprocessingIsOff() ? 1 : 0;
+    multiprocessing_is_off.store(is_off, std::memory_order_relaxed);
+  }
+  return is_off == 1;
 }
 
 // Of a test, as bits of one word: it is read in the path of each call.
@@ -68,6 +74,7 @@ void PretendPlatformForTest(std::optional<Platform> platform) {
            (platform->threads ? kWithThreads : 0);
   }
   pretended = bits;
+  multiprocessing_is_off = kNotAsked;
   warned_of_cores = false;
   warned_of_affinity = false;
 }

@@ -19,7 +19,8 @@ struct Platform {
 Platform OwnPlatform();
 
 // The two functions below answer for `platform` from here on; nullopt is the
-// real one again. CpuCount() warns anew of what it warned of before. So the
+// real one again. CpuCount() warns anew of what it warned of before, and the
+// environment is asked again. So the
 // choice of a backend is tested for each platform on every one; nothing that a
 // platform lacks can be started on it.
 void PretendPlatformForTest(std::optional<Platform> platform);

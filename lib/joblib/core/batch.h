@@ -32,6 +32,8 @@ class Batch {
   Batch& operator=(Batch&& other) noexcept;
   ~Batch();
 
+  // Nothing to run or report.
+  bool empty() const { return state_ == nullptr; }
   // Tasks in it; another thread may take unstarted ones of a running batch.
   std::size_t size() const;
   // Runs the calls on this thread and reports.

@@ -11,6 +11,7 @@
 #define JOBLIB_CORE_BATCH_STATE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -85,14 +86,19 @@ class BatchState {
 
  private:
   friend class BatchReceiver;
+  static constexpr std::size_t kCacheLine = 64;
   bool ClaimSlowly(std::uint32_t* index);
 
   // Constant while it runs.
   bool asymmetric_ = false;
   ThreadState* thread_ = nullptr;
   const Config* config_ = nullptr;
-  alignas(64) std::atomic<std::uint32_t> next_{0};
-  alignas(64) std::atomic<std::uint32_t> limit_{0};
+  // Each on a cache line of its own. By distance: for an aligned type, memory
+  // costs a multiple.
+  char before_next_[kCacheLine];
+  std::atomic<std::uint32_t> next_{0};
+  char before_limit_[kCacheLine];
+  std::atomic<std::uint32_t> limit_{0};
 };
 
 // Thread-safety: any thread.
@@ -163,6 +169,8 @@ class BackendCall {
   virtual void Submit(Batch batch) = 0;
   // A running batch has tasks that an idle worker could take.
   virtual void OfferTail() = 0;
+  // By the worker of a batch: none of its tasks runs here any more.
+  virtual void BatchEnded() = 0;
   // The submitting thread goes to read the input, which may take for ever, even
   // wait for a task: what was left to that thread needs another worker.
   virtual void CallForQueued() = 0;

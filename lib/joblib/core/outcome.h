@@ -14,6 +14,7 @@
 
 namespace joblib {
 namespace internal {
+struct Nothing {};  // The result of a void task.
 // what() of the exception, or its type's name where it has no what().
 std::string ExceptionMessage(const std::exception_ptr& error);
 }  // namespace internal

@@ -1,7 +1,6 @@
 #include "joblib/parallel/call.h"
 
 #include <cstdio>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -14,37 +13,10 @@
 #include "joblib/parallel/call_reporter.h"
 #include "joblib/parallel/dispatcher.h"
 #include "joblib/parallel/parallel_state.h"
-#include "joblib/parallel/result_store.h"
 #include "joblib/parallel/trace_file.h"
-#include "native/pages.h"
 #include "native/thread.h"
 
 namespace joblib::internal {
-
-// ---------------------------------------------------------------- memory
-
-namespace {
-// Below this malloc serves better; above, its habit of keeping what was freed
-// would make a long list of results exist twice.
-constexpr std::size_t kMinPagesBytes = std::size_t{256} << 10;
-}  // namespace
-
-void* AllocateBlock(std::size_t bytes) {
-  if (bytes < kMinPagesBytes) {
-    return ::operator new(bytes, std::align_val_t(64));
-  }
-  void* const pages = native::AllocatePages(bytes);
-  if (pages == nullptr) throw std::bad_alloc();
-  return pages;
-}
-
-void FreeBlock(void* block, std::size_t bytes) {
-  if (bytes < kMinPagesBytes) {
-    ::operator delete(block, std::align_val_t(64));
-  } else {
-    native::FreePages(block, bytes);
-  }
-}
 
 // ---------------------------------------------------------------- Call
 

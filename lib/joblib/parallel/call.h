@@ -76,12 +76,31 @@ class Call {
 //   for (...) { TaskScope scope(loop); run the task; loop.EndTask(); }
 //   loop.Finish();
 //
-// Costs nothing to speak of where nobody watches.
+// Where nobody watches, all that is left of it is to look after the scopes that
+// a task may leave open:
+//
+//   const ConfigScope scope(loop);
+//   for (...) { run the task; loop.KeepConfig(); }
 class SequentialLoop {
  public:
   explicit SequentialLoop(Call& call);
   SequentialLoop(const SequentialLoop&) = delete;
   ~SequentialLoop();
+
+  // Whether somebody may stop it, is told of its tasks, or reads them ahead.
+  bool watched() const { return watch_ != nullptr || batch_size_ > 1; }
+  void KeepConfig() {
+    if (thread_->config != config_) [[unlikely]] Restore();
+  }
+  class ConfigScope {
+   public:
+    explicit ConfigScope(SequentialLoop& loop) : loop_(loop) {}
+    ConfigScope(const ConfigScope&) = delete;
+    ~ConfigScope() { loop_.KeepConfig(); }
+
+   private:
+    SequentialLoop& loop_;
+  };
 
   // How many calls to read ahead: joblib reads whole batches.
   std::int64_t batch_size() const { return batch_size_; }
@@ -100,7 +119,7 @@ class SequentialLoop {
     TaskScope(const TaskScope&) = delete;
     ~TaskScope() {
       loop_.thread_->task = loop_.outer_;
-      if (loop_.thread_->config != loop_.config_) loop_.Restore();
+      loop_.KeepConfig();
     }
 
    private:
@@ -110,13 +129,13 @@ class SequentialLoop {
   // throws it; else null.
   std::exception_ptr EndTask() {
     thread_->task = outer_;
-    if (thread_->config != config_) Restore();
+    KeepConfig();
     return watch_ != nullptr ? EndSlowly() : nullptr;
   }
   // The task threw (where errors are values): as EndTask.
   void FailTask() {
     thread_->task = outer_;
-    if (thread_->config != config_) Restore();
+    KeepConfig();
     if (watch_ != nullptr) FailSlowly();
   }
   // The input is at its end, all tasks have run.

@@ -152,6 +152,7 @@ bool Dispatcher::ReadAhead() {
     block = std::move(free_blocks_.back());
     free_blocks_.pop_back();
   }
+  bool at_end = false;
   std::exception_ptr error;
   // At the end of an input that tells its length nothing can take long.
   const bool leaves_batches =
@@ -164,7 +165,7 @@ bool Dispatcher::ReadAhead() {
     // A stream may outlive the task that made it.
     const ThreadStateScope scope(plan_.caller_config,
                                  stream_ ? nullptr : caller_task_);
-    block = source_->Read(n, std::move(block));
+    block = source_->Read(n, std::move(block), &at_end);
   } catch (...) {
     error = std::current_exception();
   }
@@ -179,6 +180,8 @@ bool Dispatcher::ReadAhead() {
     exhausted_ = true;
     return false;
   }
+  // joblib's lines tell the end from what comes before it only later.
+  exhausted_ = at_end && !reporter_.verbose();
   read_ += block->size;
   std::uint32_t begin = 0;
   TaskBlock* const shared = block.release();  // By its batches.
@@ -507,7 +510,7 @@ void Dispatcher::LetGo() {
   ConfigRef caller_config, task_config;
   bool drops_results;
   std::vector<std::exception_ptr> errors;
-  std::vector<std::unique_ptr<TaskBlock>> blocks;
+  Few<std::unique_ptr<TaskBlock>> blocks;
   {
     absl::MutexLock lock(&mu_);
     WriteTrace();

@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/synchronization/mutex.h"
 #include "joblib/core/batch_state.h"
 #include "joblib/core/call_control.h"
@@ -82,6 +83,10 @@ class Dispatcher final : public BatchReceiver {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // Most calls have few batches: without memory of their own for them.
+  template <class T>
+  using Few = absl::InlinedVector<T, 4>;
+
   // What the dispatcher keeps of a batch beside BatchState.
   struct Tracked : BatchState {
     Clock::time_point dispatched, started;
@@ -89,6 +94,7 @@ class Dispatcher final : public BatchReceiver {
     bool late = false;               // Its task's time is over.
     bool warned_late = false;
     bool in_flight = false;          // With the backend.
+    bool asymmetric = false;         // See BatchState::Claim.
     // From this task on its results are nobody's: the call has ended.
     std::optional<std::uint32_t> abandoned_from;
     TaskContext task;
@@ -165,7 +171,7 @@ class Dispatcher final : public BatchReceiver {
   const bool caller_reads_;   // Nobody else may read the input.
   const bool caller_helps_;
   const bool each_task_;      // Start and end of each task are of interest.
-  const bool asymmetric_;     // See BatchState::Claim.
+  const bool asymmetric_;     // As above, if a batch is worth it.
   const bool times_batches_;
   const TaskContext* const caller_task_;
   native::Parker caller_;
@@ -189,10 +195,10 @@ class Dispatcher final : public BatchReceiver {
   bool dropped_in_submit_ ABSL_GUARDED_BY(mu_) = false;
   bool exhausted_ ABSL_GUARDED_BY(mu_) = false;
   // Read, not dispatched, the next one last: never more than one read's worth.
-  std::vector<Tracked*> ready_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::unique_ptr<TaskBlock>> free_blocks_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::unique_ptr<Tracked>> batches_ ABSL_GUARDED_BY(mu_);
-  std::vector<Tracked*> free_batches_ ABSL_GUARDED_BY(mu_);
+  Few<Tracked*> ready_ ABSL_GUARDED_BY(mu_);
+  Few<std::unique_ptr<TaskBlock>> free_blocks_ ABSL_GUARDED_BY(mu_);
+  Few<std::unique_ptr<Tracked>> batches_ ABSL_GUARDED_BY(mu_);
+  Few<Tracked*> free_batches_ ABSL_GUARDED_BY(mu_);
 
   // Counts, in tasks unless said.
   std::int64_t read_ ABSL_GUARDED_BY(mu_) = 0;
@@ -200,8 +206,8 @@ class Dispatcher final : public BatchReceiver {
   std::int64_t dispatched_batches_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t in_flight_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t completed_ ABSL_GUARDED_BY(mu_) = 0;
-  std::vector<Tracked*> running_ ABSL_GUARDED_BY(mu_);
-  std::vector<bool> index_taken_ ABSL_GUARDED_BY(mu_);
+  Few<Tracked*> running_ ABSL_GUARDED_BY(mu_);
+  Few<bool> index_taken_ ABSL_GUARDED_BY(mu_);
   std::set<std::int64_t> open_ ABSL_GUARDED_BY(mu_);  // With a timeout.
   std::int64_t watched_task_ ABSL_GUARDED_BY(mu_) = -1;
   Clock::time_point watched_since_ ABSL_GUARDED_BY(mu_);

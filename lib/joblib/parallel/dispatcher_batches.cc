@@ -11,6 +11,10 @@
 namespace joblib::internal {
 namespace {
 
+// With the thief's fence a claim costs nothing, but to take tasks interrupts
+// every core for some microseconds: not worth it for this few.
+constexpr std::uint32_t kFewTasks = 64;
+
 }  // namespace
 
 Dispatcher::Tracked* Dispatcher::NewBatch(TaskBlock* block, std::uint32_t begin,
@@ -74,7 +78,8 @@ void Dispatcher::RunBatch(BatchState& state, int worker_index) {
       batch.task.worker_index = worker_index >= 0 ? worker_index : TakeIndex();
       batch.running = true;
       batch.started = Clock::now();
-      Bind(batch, asymmetric_, CurrentThread(), plan_.task_config.get());
+      batch.asymmetric = asymmetric_ && batch.end - batch.begin > kFewTasks;
+      Bind(batch, batch.asymmetric, CurrentThread(), plan_.task_config.get());
       NextOf(batch).store(batch.begin, std::memory_order_relaxed);
       LimitOf(batch).store(Limit(batch.end), std::memory_order_relaxed);
       running_.push_back(&batch);
@@ -211,7 +216,7 @@ Batch Dispatcher::StealTail() {
     const std::uint32_t from = end - (unclaimed - unclaimed / 2);
     // See batch_state.h: the thief's half of the protocol.
     std::uint32_t next;
-    if (asymmetric_) {
+    if (victim->asymmetric) {
       LimitOf(*victim).store(Limit(from), std::memory_order_relaxed);
       native::HeavyFence();
       next = NextOf(*victim).load(std::memory_order_acquire);
@@ -299,6 +304,7 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
     uncounted_.push_back({completed_, reporter_.Elapsed()});
   }
   if (reporter_.has_progress()) NotifyCaller();
+  if (backend_call_ != nullptr) backend_call_->BatchEnded();
   in_flight_ -= size;
   batch_ended_ = true;
   if (error != nullptr) AbortLocked(std::move(error));

@@ -91,11 +91,17 @@ std::uint32_t InputWindow::NextThreadRead() const {
   return static_cast<std::uint32_t>(n);
 }
 
-std::vector<std::uint32_t> InputWindow::Cut(std::uint32_t got) const {
-  if (got == 0) return {};
-  if (options_.sizes == Sizes::kThreads) return {got};
-  const std::vector<std::int64_t> sizes = slicer_.Cut(got);
-  return {sizes.begin(), sizes.end()};
+InputWindow::BatchSizes InputWindow::Cut(std::uint32_t got) const {
+  BatchSizes sizes;
+  if (got == 0) return sizes;
+  if (options_.sizes == Sizes::kThreads) {
+    sizes.push_back(got);
+    return sizes;
+  }
+  for (const std::int64_t size : slicer_.Cut(got)) {
+    sizes.push_back(static_cast<std::uint32_t>(size));
+  }
+  return sizes;
 }
 
 void InputWindow::Dispatched(std::uint32_t n_tasks) {

@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "joblib/core/auto_batch.h"
 #include "joblib/core/slicing.h"
 
@@ -50,7 +50,8 @@ class InputWindow {
   // How many tasks to read next; 0: none. Requires Room() > 0.
   std::uint32_t NextRead();
   // The sizes of the batches to make of the `got` tasks of that read.
-  std::vector<std::uint32_t> Cut(std::uint32_t got) const;
+  using BatchSizes = absl::InlinedVector<std::uint32_t, 4>;
+  BatchSizes Cut(std::uint32_t got) const;
 
   void Dispatched(std::uint32_t n_tasks);
   // A batch came back: `seconds` in its tasks, `since_dispatch` in all. The

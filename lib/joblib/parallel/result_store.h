@@ -1,5 +1,6 @@
-// ResultStore: results of a list call, built in place by the workers in
-// uninitialised blocks that never move: of any type, bool included.
+// ResultStore: results of a list call, built in place by the workers: of any
+// type, bool included. Where their number is known and they are plain values,
+// in the list itself; else in uninitialised blocks that never move.
 //
 // A block has at most 1 MiB (unless one batch's results need more) and goes
 // back to the system as soon as its results were moved out, so that the list
@@ -12,51 +13,28 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "joblib/parallel/raw_array.h"
+
 namespace joblib::internal {
 
-// Memory for results, aligned to 64 bytes at least. Throws std::bad_alloc.
-void* AllocateBlock(std::size_t bytes);
-void FreeBlock(void* block, std::size_t bytes);
-
 inline constexpr std::size_t kMaxBlockBytes = std::size_t{1} << 20;
-
-// Uninitialised memory for n objects of T.
-template <class T>
-class RawArray {
- public:
-  static_assert(alignof(T) <= 64, "joblib: results aligned above 64 bytes");
-  RawArray() = default;
-  explicit RawArray(std::size_t n)
-      : data_(static_cast<T*>(AllocateBlock(n * sizeof(T)))), size_(n) {}
-  RawArray(RawArray&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)),
-        size_(std::exchange(other.size_, 0)) {}
-  RawArray& operator=(RawArray&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    return *this;
-  }
-  ~RawArray() {
-    if (data_ != nullptr) FreeBlock(data_, size_ * sizeof(T));
-  }
-  T* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  T* data_ = nullptr;
-  std::size_t size_ = 0;
-};
+// Of results in their list at once: above, to fill it with zeros first would
+// keep the call waiting.
+inline constexpr std::size_t kMaxDirectBytes = std::size_t{64} << 20;
 
 template <class Slot>
 class ResultStore {
  public:
   // `expected`: how many results there will be, if that is known, else 0.
-  explicit ResultStore(std::size_t expected) : expected_(expected) {}
+  explicit ResultStore(std::size_t expected) : expected_(expected) {
+    if constexpr (kPlain) {
+      if (expected <= kMaxDirectBytes / sizeof(Slot)) list_.resize(expected);
+    }
+  }
   ResultStore(const ResultStore&) = delete;
   ~ResultStore() { Clear(); }
 
@@ -65,6 +43,12 @@ class ResultStore {
 
   // n consecutive slots, to be constructed by others.
   Slot* Reserve(std::size_t n) {
+    if constexpr (kPlain) {
+      if (blocks_.empty() && n <= list_.size() - total_) {
+        total_ += n;
+        return list_.data() + total_ - n;
+      }
+    }
     if (blocks_.empty() ||
         blocks_.back().memory.size() - blocks_.back().used < n) {
       const std::size_t grown =
@@ -81,7 +65,7 @@ class ResultStore {
   }
   // Gives the last n slots of the last Reserve back.
   void Unreserve(std::size_t n) {
-    blocks_.back().used -= n;
+    if (!blocks_.empty()) blocks_.back().used -= n;
     total_ -= n;
   }
   // These slots were never constructed, or are somebody else's now.
@@ -123,26 +107,34 @@ class ResultStore {
   }
   // All results, where none is missing.
   std::vector<Slot> TakeVector() {
-    std::vector<Slot> results;
-    results.reserve(total_);
-    // A deleted copy is trivial, too.
-    if constexpr (std::is_trivially_copyable_v<Slot> &&
-                  std::is_copy_constructible_v<Slot> &&
-                  std::is_copy_assignable_v<Slot> &&
-                  !std::is_same_v<Slot, bool>) {
+    if constexpr (kPlain) {
+      std::size_t in_list = total_;
+      for (const Block& block : blocks_) in_list -= block.used;
+      list_.resize(in_list);
+      list_.reserve(total_);
       for (Block& block : blocks_) {
         Slot* const begin = block.memory.data();
-        results.insert(results.end(), begin, begin + block.used);
+        list_.insert(list_.end(), begin, begin + block.used);
         RawArray<Slot>(std::move(block.memory));
       }
       blocks_.clear();
+      return std::move(list_);
     } else {
+      std::vector<Slot> results;
+      results.reserve(total_);
       TakeAll([&](Slot&& slot) { results.push_back(std::move(slot)); }, [] {});
+      return results;
     }
-    return results;
   }
 
  private:
+  // A deleted copy is trivial, too. A vector of bool has no slots.
+  static constexpr bool kPlain =
+      std::is_trivially_copyable_v<Slot> &&
+      std::is_trivially_default_constructible_v<Slot> &&
+      std::is_copy_constructible_v<Slot> && std::is_copy_assignable_v<Slot> &&
+      !std::is_same_v<Slot, bool>;
+
   struct Block {
     RawArray<Slot> memory;
     std::size_t used;
@@ -173,6 +165,7 @@ class ResultStore {
   }
 
   const std::size_t expected_;
+  std::vector<Slot> list_;  // kPlain only.
   std::vector<Block> blocks_;
   std::vector<std::pair<Slot*, Slot*>> holes_;
   std::size_t total_ = 0;

@@ -19,10 +19,12 @@ class TaskSource {
   // Never more than this at a time for automatic batches.
   virtual std::uint32_t max_read() const = 0;
   // Up to n > 0 tasks; null at the end of the input. `recycled` (or null) is a
-  // block of this source to be used again. One thread at a time. Throws what
-  // the input throws; then nothing was read.
-  virtual std::unique_ptr<TaskBlock> Read(
-      std::uint32_t n, std::unique_ptr<TaskBlock> recycled) = 0;
+  // block of this source to be used again. *at_end: these are the last ones, as
+  // far as that is known. One thread at a time. Throws what the input throws;
+  // then nothing was read.
+  virtual std::unique_ptr<TaskBlock> Read(std::uint32_t n,
+                                          std::unique_ptr<TaskBlock> recycled,
+                                          bool* at_end) = 0;
   // The tasks [begin, end) of `block` have left no result. One thread at a
   // time, and not after the results were taken.
   virtual void LeaveOut(TaskBlock& block, std::uint32_t begin,

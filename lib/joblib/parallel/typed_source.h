@@ -28,7 +28,6 @@ template <class Tasks>
   requires kDelayed<ElementOf<Tasks>>
 using ResultOf = typename ElementOf<Tasks>::result_type;
 
-struct Nothing {};  // The result of a void task.
 
 // What becomes of results.
 enum class Keep {
@@ -193,8 +192,9 @@ class TypedSource final : public TaskSource {
         kStores ? std::min<std::size_t>(kMaxRead, ResultStore<Slot>::kMaxBlock)
                 : kMaxRead);
   }
-  std::unique_ptr<TaskBlock> Read(
-      std::uint32_t n, std::unique_ptr<TaskBlock> recycled) override {
+  std::unique_ptr<TaskBlock> Read(std::uint32_t n,
+                                  std::unique_ptr<TaskBlock> recycled,
+                                  bool* at_end) override {
     Input& input = *input_;
     if (input.position == input.end) return nullptr;
     std::unique_ptr<Block> block(static_cast<Block*>(recycled.release()));
@@ -229,6 +229,7 @@ class TypedSource final : public TaskSource {
     }
     if constexpr (kStores) store_.Unreserve(n - block->size);
     next_ += block->size;
+    *at_end = next_ == n_tasks_ && input.position == input.end;
     return block;
   }
   void LeaveOut(TaskBlock& block, std::uint32_t begin,

@@ -2,14 +2,16 @@
 //
 // A thread is lent to one team at a time (thread_team.h) and comes back by
 // TakeBack. Whether it waits in the pool or in a team, it sleeps on its own
-// parker, so that moving it from one to the other wakes nobody. Threads that
-// nobody wanted for 10 s end. The pool itself is never destroyed: a thread may
+// parker, so that moving it from one to the other wakes nobody: a thread may be
+// lent to the next team while it is on its way out of the last one. Threads
+// that nobody wanted for 10 s end. The pool itself is never destroyed: a thread may
 // outlive main().
 //
 // Thread-safety: any thread. After fork() the child starts with an empty pool.
 #ifndef JOBLIB_BACKENDS_THREADING_THREAD_POOL_H_
 #define JOBLIB_BACKENDS_THREADING_THREAD_POOL_H_
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -33,6 +35,8 @@ class PoolThread {
 
   native::Parker parker;
   int worker_index = 0;  // In its team. Written by whoever assigns.
+  // Runs a batch, that is code of the user's. Written by the thread itself.
+  std::atomic<bool> in_batch{false};
 
  private:
   absl::Mutex mu_;
@@ -46,7 +50,7 @@ class ThreadPool {
   // An idle thread, or a new one; null if the system gives no more (then warns,
   // once a process). It waits for Assign.
   PoolThread* Lend();
-  // `thread` has ended its work for a team, or never began.
+  // No code of the user's runs on `thread`, nor will for the team it was with.
   void TakeBack(PoolThread* thread);
   // Ends the idle threads.
   void Shrink();

@@ -1,19 +1,17 @@
 #include "joblib/backends/threading/thread_team.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstring>
 #include <utility>
 
 namespace joblib::internal {
 namespace {
 
-// How long Close waits for threads that are about to come back, so that the
-// next call finds them: they have nothing left to do.
-constexpr std::chrono::microseconds kComingBack{20};
-
-// The team this thread works for at the moment.
-constinit thread_local const ThreadTeam* serving_team = nullptr;
+// What this thread works for at the moment, and as whom.
+struct Serving {
+  const ThreadTeam* team = nullptr;
+  PoolThread* thread = nullptr;
+};
+constinit thread_local Serving serving;
 
 template <class List, class T>
 bool Remove(List& list, const T& value) {
@@ -33,90 +31,91 @@ ThreadTeam::ThreadTeam(std::weak_ptr<BatchReceiver> call, int n_workers,
   std::fegetenv(&float_environment_);
 }
 
+// A batch that comes too late is dropped, that is reported, when the lock is
+// released: parameters outlive the function's own objects.
 void ThreadTeam::Submit(Batch batch) {
-  Further further;
+  bool lend = false;
   {
     absl::MutexLock lock(&mu_);
-    if (aborted_ || closed_) {
-      // Dropped, that is reported, when the lock is released: last in, first
-      // out of this function's scope.
-    } else {
-      queue_.push_back(std::move(batch));
-      // Those who take a batch without being called: whoever submits from its
-      // own turn, and the caller before it begins to help. Threads that were
-      // called already count too, but never those who merely sleep.
-      std::size_t expected = called_.size();
-      if (serving_team == this || (caller_helps_ && !helping_)) ++expected;
-      if (queue_.size() > expected) further = FindFurther();
-    }
+    if (aborted_ || closed_) return;
+    queue_.Push(std::move(batch));
+    // Those who take a batch without being called: whoever submits from its
+    // own turn, and the caller before it begins to help. Threads that were
+    // called already count too, but never those who merely sleep.
+    std::size_t expected = called_.size();
+    if (serving.team == this || (caller_helps_ && !helping_)) ++expected;
+    lend = queue_.size() > expected && CallFurther();
   }
-  Call(further);
+  if (lend) LendFurther();
 }
 
 void ThreadTeam::CallForQueued() {
-  Further further;
+  bool lend;
   {
     absl::MutexLock lock(&mu_);
-    if (queue_.size() > called_.size()) further = FindFurther();
+    lend = queue_.size() > called_.size() && CallFurther();
   }
-  Call(further);
+  if (lend) LendFurther();
 }
 
 void ThreadTeam::OfferTail() {
-  Further further;
+  bool lend;
   {
     absl::MutexLock lock(&mu_);
     tail_offered_ = true;
     // Each thread on its way is for a batch of the queue; see NextTurn for one
     // that comes for the tail and finds a batch first.
-    if (called_.size() <= queue_.size()) further = FindFurther();
+    lend = called_.size() <= queue_.size() && CallFurther();
   }
-  Call(further);
+  if (lend) LendFurther();
 }
 
-ThreadTeam::Further ThreadTeam::FindFurther() {
-  Further further;
-  if (closed_ || aborted_) return further;
-  if (!waiting_.empty()) {
-    further.thread = waiting_.back();
-    waiting_.pop_back();
-    called_.push_back(further.thread);
-  } else if (!pool_is_empty_ &&
-             leased_ < n_workers_ - (caller_helps_ ? 1 : 0)) {
+// Calls under the lock: a thread that was called and not yet assigned could be
+// given back meanwhile.
+bool ThreadTeam::CallFurther() {
+  if (closed_ || aborted_) return false;
+  if (waiting_.empty()) {
+    if (pool_is_empty_ || leased_ >= n_workers_ - (caller_helps_ ? 1 : 0)) {
+      return false;
+    }
     ++leased_;
-    further.lend = true;
-    further.worker_index = leased_ - (caller_helps_ ? 0 : 1);
+    return true;
   }
-  return further;
+  PoolThread* const thread = waiting_.back();
+  waiting_.pop_back();
+  called_.push_back(thread);
+  if (thread == &helper_) {
+    helper_.parker.Unpark();
+  } else {
+    thread->Assign(shared_from_this());
+  }
+  return false;
 }
 
-void ThreadTeam::Call(Further further) {
-  PoolThread* thread = further.thread;
-  if (further.lend) {
-    thread = ThreadPool::Get().Lend();
+void ThreadTeam::LendFurther() {
+  PoolThread* thread = ThreadPool::Get().Lend();
+  {
     absl::MutexLock lock(&mu_);
     if (thread == nullptr) {
       --leased_;
       pool_is_empty_ = true;
-    } else if (closed_) {
-      ThreadPool::Get().TakeBack(std::exchange(thread, nullptr));
-    } else {
-      thread->worker_index = further.worker_index;
+    } else if (!closed_) {
+      thread->worker_index =
+          static_cast<int>(members_.size()) + (caller_helps_ ? 1 : 0);
+      members_.push_back(thread);
       called_.push_back(thread);
+      thread->Assign(shared_from_this());
+      thread = nullptr;
     }
   }
-  if (thread == &helper_) {
-    helper_.parker.Unpark();
-  } else if (thread != nullptr) {
-    thread->Assign(shared_from_this());
-  }
+  if (thread != nullptr) ThreadPool::Get().TakeBack(thread);
 }
 
 void ThreadTeam::Abort() {
-  std::deque<Batch> dropped;  // Reported outside the lock.
+  BatchQueue dropped;  // Reported outside the lock.
   absl::MutexLock lock(&mu_);
   aborted_ = true;
-  dropped.swap(queue_);
+  dropped.Swap(queue_);
 }
 
 int ThreadTeam::workers() const {
@@ -129,88 +128,46 @@ Batch ThreadTeam::Steal() {
   return call != nullptr ? call->StealTail() : Batch();
 }
 
-ThreadTeam::Wait ThreadTeam::StopWaiting(PoolThread* thread) {
-  absl::MutexLock lock(&mu_);
-  if (Remove(waiting_, thread)) return Wait::kStopped;
-  return closed_ ? Wait::kClosed : Wait::kCalled;
-}
-
 ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
                                       const std::atomic<bool>* over,
                                       Batch* batch) {
-  Further further;
-  bool queued = false;
-  {
-    absl::MutexLock lock(&mu_);
-    Remove(called_, thread);
-    if (closed_ || (over != nullptr && over->load())) return Turn::kLeave;
-    if (!queue_.empty()) {
-      queued = true;
-      *batch = std::move(queue_.front());
-      queue_.pop_front();
-      // It may have been called for a tail, which is still there.
-      if (tail_offered_ && called_.size() <= queue_.size()) {
-        further = FindFurther();
+  thread->in_batch.store(false, std::memory_order_relaxed);
+  for (;;) {
+    bool lend = false;
+    {
+      absl::MutexLock lock(&mu_);
+      Remove(called_, thread);
+      if (closed_ || (over != nullptr && over->load())) return Turn::kLeave;
+      if (!queue_.empty()) {
+        *batch = queue_.Pop();
+        // This thread may have been called for a tail, which is still there.
+        lend = tail_offered_ && called_.size() <= queue_.size() &&
+               CallFurther();
+      } else if (tail_offered_) {
+        tail_offered_ = false;
+      } else {
+        waiting_.push_back(thread);
+        return Turn::kWait;
       }
-    } else {
-      tail_offered_ = false;
     }
-  }
-  if (queued) {
-    Call(further);
-    return Turn::kRun;
-  }
-  *batch = Steal();
-  if (batch->size() > 0) return Turn::kRun;
-  {
-    absl::MutexLock lock(&mu_);
-    if (closed_ || (over != nullptr && over->load())) return Turn::kLeave;
-    if (!queue_.empty()) {
-      *batch = std::move(queue_.front());
-      queue_.pop_front();
+    if (lend) LendFurther();
+    // Who takes from a batch offers its own tail, so that no offer is lost.
+    if (batch->empty()) *batch = Steal();
+    if (!batch->empty()) {
+      thread->in_batch.store(true, std::memory_order_relaxed);
       return Turn::kRun;
     }
-    waiting_.push_back(thread);
   }
-  // A batch that began before this thread was seen waiting.
-  *batch = Steal();
-  if (batch->size() == 0) return Turn::kWait;
-  switch (StopWaiting(thread)) {
-    case Wait::kStopped:
-      return Turn::kRun;
-    case Wait::kCalled:  // In that moment, maybe not quite yet.
-      for (bool closed = false; !closed;) {
-        thread->parker.Park(
-            /*may_spin=*/false,
-            native::Parker::Clock::now() + std::chrono::milliseconds(1));
-        if (thread == &helper_ || thread->Retract(this)) {
-          {
-            absl::MutexLock lock(&mu_);
-            Remove(called_, thread);
-          }
-          CallForQueued();  // If it was for a batch, somebody else must come.
-          return Turn::kRun;
-        }
-        absl::MutexLock lock(&mu_);
-        closed = closed_;
-      }
-      // Close gave the thread back meanwhile, and may have been followed by an
-      // assignment elsewhere, whose call this was.
-      BatchReceiver::Run(std::move(*batch), thread->worker_index);
-      thread->parker.Unpark();
-      return Turn::kWait;
-    case Wait::kClosed:  // An abort: the batch only has to be reported, and
-                         // Close gave the thread back already.
-      BatchReceiver::Run(std::move(*batch), thread->worker_index);
-      return Turn::kWait;
-  }
-  return Turn::kWait;
+}
+
+void ThreadTeam::BatchEnded() {
+  if (serving.thread == nullptr) return;
+  serving.thread->in_batch.store(false, std::memory_order_release);
 }
 
 void ThreadTeam::Serve(PoolThread* thread) {
-  serving_.fetch_add(1, std::memory_order_relaxed);
   native::BusyThreads::Add(1);
-  serving_team = this;
+  serving = {this, thread};
   std::fesetenv(&float_environment_);
   Turn turn;
   for (;;) {
@@ -219,14 +176,18 @@ void ThreadTeam::Serve(PoolThread* thread) {
     if (turn != Turn::kRun) break;
     BatchReceiver::Run(std::move(batch), thread->worker_index);
   }
-  serving_team = nullptr;
+  serving = {};
   native::BusyThreads::Add(-1);
-  if (turn == Turn::kLeave) ThreadPool::Get().TakeBack(thread);
-  serving_.fetch_sub(1, std::memory_order_release);
+  if (turn == Turn::kWait) return;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!Remove(members_, thread)) return;
+  }
+  ThreadPool::Get().TakeBack(thread);
 }
 
 void ThreadTeam::Help(const std::atomic<bool>& over) {
-  const ThreadTeam* const outer = std::exchange(serving_team, this);
+  const Serving outer = std::exchange(serving, {this, &helper_});
   native::BusyThreads::Add(1);
   {
     absl::MutexLock lock(&mu_);
@@ -243,30 +204,33 @@ void ThreadTeam::Help(const std::atomic<bool>& over) {
     native::BusyThreads::Add(-1);
     helper_.parker.Park(native::BusyThreads::MaySpin());
     native::BusyThreads::Add(1);
-    StopWaiting(&helper_);
+    absl::MutexLock lock(&mu_);
+    Remove(waiting_, &helper_);
   }
   native::BusyThreads::Add(-1);
-  serving_team = outer;
+  serving = outer;
 }
 
+// The call is over, so that nothing of the user's runs on a thread that is not
+// in a batch, nor will: the next call may have it, wherever it is in the code
+// above. The others (a timeout left them behind) come back by themselves.
 void ThreadTeam::Close() {
-  std::vector<PoolThread*> waiting, called;
+  Threads free;
   {
     absl::MutexLock lock(&mu_);
     closed_ = true;
-    waiting.swap(waiting_);
-    called.swap(called_);
+    waiting_.clear();
+    called_.clear();
+    const auto busy = std::partition(
+        members_.begin(), members_.end(), [](PoolThread* thread) {
+          return !thread->in_batch.load(std::memory_order_acquire);
+        });
+    free.assign(members_.begin(), busy);
+    members_.erase(members_.begin(), busy);
   }
-  ThreadPool& pool = ThreadPool::Get();
-  for (PoolThread* thread : waiting) {
-    if (thread != &helper_) pool.TakeBack(thread);
-  }
-  for (PoolThread* thread : called) {
-    if (thread != &helper_ && thread->Retract(this)) pool.TakeBack(thread);
-  }
-  const auto until = std::chrono::steady_clock::now() + kComingBack;
-  while (serving_.load(std::memory_order_acquire) > 0 &&
-         std::chrono::steady_clock::now() < until) {
+  for (PoolThread* thread : free) {
+    thread->Retract(this);
+    ThreadPool::Get().TakeBack(thread);
   }
 }
 

@@ -12,12 +12,12 @@
 
 #include <atomic>
 #include <cfenv>
-#include <deque>
 #include <memory>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/backends/threading/batch_queue.h"
 #include "joblib/backends/threading/thread_pool.h"
 #include "joblib/core/batch_state.h"
 
@@ -41,29 +41,23 @@ class ThreadTeam final : public BackendCall,
   int workers() const override ABSL_LOCKS_EXCLUDED(mu_);
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
 
+  void BatchEnded() override;
+
   // What a leased thread does; afterwards it is back in the pool, or waits to
-  // be assigned here again.
+  // be called here again.
   void Serve(PoolThread* thread) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   enum class Turn { kRun, kWait, kLeave };
-  // The next thing for `thread` to do; a batch to run, or it is listed as
+  // The next thing for `thread` to do: a batch to run, or it is listed as
   // waiting.
   Turn NextTurn(PoolThread* thread, const std::atomic<bool>* over,
                 Batch* batch) ABSL_LOCKS_EXCLUDED(mu_);
   Batch Steal();
-  // How the wait of `thread` has ended, or ends with this.
-  enum class Wait { kStopped, kCalled, kClosed };
-  Wait StopWaiting(PoolThread* thread) ABSL_LOCKS_EXCLUDED(mu_);
-  // A further thread for what nobody is on the way to: one that waits here, no
-  // longer waiting, or one that the pool has yet to lend; or none.
-  struct Further {
-    PoolThread* thread = nullptr;
-    bool lend = false;
-    int worker_index = 0;
-  };
-  Further FindFurther() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Call(Further further) ABSL_LOCKS_EXCLUDED(mu_);
+  // Calls a further thread for what nobody is on the way to, if there is one:
+  // one that waits here or, if this is true, one that LendFurther() has to get.
+  bool CallFurther() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LendFurther() ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::weak_ptr<BatchReceiver> call_;
   const int n_workers_;
@@ -71,18 +65,20 @@ class ThreadTeam final : public BackendCall,
   std::fenv_t float_environment_;
   PoolThread helper_;  // The calling thread, worker 0 if it helps.
 
+  using Threads = absl::InlinedVector<PoolThread*, 8>;
   mutable absl::Mutex mu_;
-  std::deque<Batch> queue_ ABSL_GUARDED_BY(mu_);
-  std::vector<PoolThread*> waiting_ ABSL_GUARDED_BY(mu_);
-  std::vector<PoolThread*> called_ ABSL_GUARDED_BY(mu_);  // On their way.
-  int leased_ ABSL_GUARDED_BY(mu_) = 0;
+  BatchQueue queue_ ABSL_GUARDED_BY(mu_);
+  // The leased threads. Who takes one off this list gives it back to the pool.
+  Threads members_ ABSL_GUARDED_BY(mu_);
+  Threads waiting_ ABSL_GUARDED_BY(mu_);
+  Threads called_ ABSL_GUARDED_BY(mu_);  // On their way.
+  int leased_ ABSL_GUARDED_BY(mu_) = 0;  // With those being leased.
   bool pool_is_empty_ ABSL_GUARDED_BY(mu_) = false;  // Lend failed.
   bool helping_ ABSL_GUARDED_BY(mu_) = false;
   // A running batch has tasks to take, and nobody has looked for them since.
   bool tail_offered_ ABSL_GUARDED_BY(mu_) = false;
   bool aborted_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  std::atomic<int> serving_{0};  // Leased threads inside Serve.
 };
 
 }  // namespace joblib::internal
