@@ -33,6 +33,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/native/pin_module_test.cc": "loads and unloads a library",
     "tests/native/terminal_test.cc": "makes a terminal",
     "tests/native/thread_process_test.cc": "forks",
+    "tests/parallel/progress_terminal_test.cc": "makes a terminal",
     "tests/parallel/program_end_test.cc": "loads and unloads a library",
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -24,31 +25,51 @@ constexpr int kDefaultWidth = 80;
 
 class TerminalProgress {
  public:
+  TerminalProgress() = default;
+  TerminalProgress(const TerminalProgress&) = delete;
+  TerminalProgress& operator=(const TerminalProgress&) = delete;
+  ~TerminalProgress() { EndUnfinished(); }
+
   void Update(const Progress& p) {
-    const Clock::time_point now = Clock::now();
     if (p.done == 1) {
+      EndUnfinished();
       // The first task's own time is not known: the rate starts with it.
-      start_ = now;
+      start_ = Clock::now();
       last_ = {};
       terminal_ = native::StderrIsTerminal();
     }
-    const bool finished = p.done == p.total;
+    seen_ = p;
+    seen_at_ = Clock::now();
+    unfinished_ = p.done != p.total;
     const Clock::duration interval =
         terminal_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine);
-    if (!finished && last_ != Clock::time_point() && now - last_ < interval) {
+    if (unfinished_ && last_ != Clock::time_point() &&
+        seen_at_ - last_ < interval) {
       return;
     }
-    if (!terminal_ && !finished && last_ == Clock::time_point()) {
-      last_ = now;
+    if (!terminal_ && unfinished_ && last_ == Clock::time_point()) {
+      last_ = seen_at_;
       return;
     }
-    last_ = now;
-    std::string line = Text(p, std::chrono::duration<double>(now - start_));
+    last_ = seen_at_;
+    Draw(/*ends=*/!unfinished_);
+  }
+
+ private:
+  // The call has failed, or its length was not known: what was seen last is its
+  // end, and what is printed next begins a line.
+  void EndUnfinished() {
+    if (std::exchange(unfinished_, false)) Draw(/*ends=*/true);
+  }
+
+  void Draw(bool ends) const {
+    std::string line =
+        Text(seen_, std::chrono::duration<double>(seen_at_ - start_));
     if (terminal_) {
       const auto width = static_cast<std::size_t>(
           std::max(20, native::StderrWidth().value_or(kDefaultWidth) - 1));
       line.resize(std::min(line.size(), width));
-      line = absl::StrCat("\r", line, "\x1b[K", finished ? "\n" : "");
+      line = absl::StrCat("\r", line, "\x1b[K", ends ? "\n" : "");
     } else {
       line += "\n";
     }
@@ -56,7 +77,6 @@ class TerminalProgress {
     std::fflush(stderr);
   }
 
- private:
   static std::string Text(const Progress& p,
                           std::chrono::duration<double> elapsed) {
     const double rate = p.done > 1 && elapsed.count() > 0
@@ -88,6 +108,9 @@ class TerminalProgress {
 
   Clock::time_point start_, last_;
   bool terminal_ = false;
+  Progress seen_ = {};
+  Clock::time_point seen_at_;
+  bool unfinished_ = false;  // Its last line is still to come.
 };
 
 }  // namespace

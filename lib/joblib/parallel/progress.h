@@ -22,7 +22,8 @@ using ProgressCallback = std::function<void(const Progress&)>;
 
 // A bar on stderr: on a terminal one line with rate and remaining time, else a
 // plain line every few seconds and at the end. A fresh one for each Parallel
-// object; its calls may follow each other.
+// object; its calls may follow each other. The line of a call that fails or has
+// no known length ends with the next call or with the Parallel object.
 ProgressCallback terminal_progress();
 
 }  // namespace joblib
