@@ -27,6 +27,7 @@ import sys
 # Files outside native/ and wasm/ that may include system headers: tests that
 # drive processes, or compare with what the system itself says.
 SYSTEM_EXCEPTIONS = {
+    "tests/backends/threading/thread_pool_fork_test.cc": "forks",
     "tests/native/affinity_process_test.cc": "sets the affinity it expects",
     "tests/native/cpu_count_machine_test.cc": "asks for the affinity itself",
     "tests/native/heavy_fence_threads_test.cc": "forks",
