@@ -32,8 +32,7 @@ class Shape {
  public:
   class Extent {
    public:
-    template <class N>
-      requires internal::kInteger<N>
+    template <internal::AnyInteger N>
     Extent(N n) : value(static_cast<std::int64_t>(n)) {}
     std::int64_t value;
   };
@@ -51,14 +50,11 @@ class Shape {
 template <class T>
 class ArrayView {
  public:
-  template <class... Indices>
-    requires(std::is_integral_v<Indices> && ...)
+  template <internal::AnyInteger... Indices>
   T& operator()(Indices...) const {
     internal::ArraysNotBuilt();
   }
-  const std::vector<std::int64_t>& shape() const {
-    internal::ArraysNotBuilt();
-  }
+  const std::vector<std::int64_t>& shape() const { internal::ArraysNotBuilt(); }
 };
 
 template <class T>
@@ -71,11 +67,8 @@ class Array {
   static Array empty(Shape, Memory = Memory::kPrivate) {
     internal::ArraysNotBuilt();
   }
-  const std::vector<std::int64_t>& shape() const {
-    internal::ArraysNotBuilt();
-  }
-  template <class... Indices>
-    requires(std::is_integral_v<Indices> && ...)
+  const std::vector<std::int64_t>& shape() const { internal::ArraysNotBuilt(); }
+  template <internal::AnyInteger... Indices>
   const T& operator()(Indices...) const {
     internal::ArraysNotBuilt();
   }

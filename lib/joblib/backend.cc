@@ -53,8 +53,8 @@ int cpu_count(bool only_physical_cores) {
 int effective_n_jobs(NJobs n_jobs) {
   if (n_jobs.has_value() && n_jobs.value().value == 1) return 1;
   const ActiveBackend active = Active();
-  return active.backend->effective_n_jobs(
-      n_jobs.has_value() ? n_jobs : active.n_jobs);
+  return active.backend->effective_n_jobs(n_jobs.has_value() ? n_jobs
+                                                             : active.n_jobs);
 }
 
 }  // namespace joblib

@@ -20,8 +20,8 @@
 
 namespace joblib {
 
-using BackendFactory = std::function<std::shared_ptr<ParallelBackendBase>(
-    const BackendParams&)>;
+using BackendFactory =
+    std::function<std::shared_ptr<ParallelBackendBase>(const BackendParams&)>;
 
 // Makes `name` known; replaces what had that name. The factory gets the
 // backend_params of the scope. `make_default`: used where no backend is named.

@@ -61,8 +61,8 @@ class Range {
   }
   iterator begin() const { return iterator(start_, step_); }
   iterator end() const {
-    return iterator(
-        static_cast<I>(start_ + static_cast<I>(size_) * step_), step_);
+    return iterator(static_cast<I>(start_ + static_cast<I>(size_) * step_),
+                    step_);
   }
   std::size_t size() const { return static_cast<std::size_t>(size_); }
 
@@ -73,14 +73,12 @@ class Range {
 };
 
 // 0, 1, ... stop - 1.
-template <class I>
-  requires internal::kInteger<I>
+template <internal::AnyInteger I>
 Range<I> range(I stop) {
   return Range<I>(0, stop, 1);
 }
 
-template <class I>
-  requires internal::kInteger<I>
+template <internal::AnyInteger I>
 Range<I> range(I start, std::type_identity_t<I> stop,
                std::type_identity_t<I> step = 1) {
   return Range<I>(start, stop, step);
@@ -95,6 +93,11 @@ template <class R>
 using ReferenceOf = decltype(*std::declval<IteratorOf<R>&>());
 template <class R>
 using ElementOf = std::remove_cvref_t<ReferenceOf<R>>;
+// It tells its length.
+template <class R>
+concept Sized = requires(const R& range) {
+  std::size(range);
+};
 }  // namespace internal
 
 // R is an lvalue reference for a range given as an lvalue, else the range.
@@ -105,8 +108,7 @@ class Each {
  public:
   class iterator {
    public:
-    using value_type =
-        std::invoke_result_t<F&, internal::ReferenceOf<Base>>;
+    using value_type = std::invoke_result_t<F&, internal::ReferenceOf<Base>>;
     using difference_type = std::ptrdiff_t;
     iterator(internal::IteratorOf<Base> position, F* fn)
         : position_(std::move(position)), fn_(fn) {}
@@ -127,13 +129,10 @@ class Each {
     F* fn_;
   };
 
-  Each(R&& range, F fn)
-      : range_(std::forward<R>(range)), fn_(std::move(fn)) {}
+  Each(R&& range, F fn) : range_(std::forward<R>(range)), fn_(std::move(fn)) {}
   iterator begin() { return iterator(std::begin(range_), &fn_); }
   internal::SentinelOf<Base> end() { return std::end(range_); }
-  std::size_t size() const
-    requires requires(const Base& range) { std::size(range); }
-  {
+  std::size_t size() const requires internal::Sized<Base> {
     return static_cast<std::size_t>(std::size(range_));
   }
 

@@ -10,9 +10,9 @@
 //
 // A task's error is the call's: nothing further starts, running tasks are
 // waited for (on threads; see ParallelOptions::timeout for the exception), and
-// the task's own exception is thrown. Also thrown: TimeoutError, CancelledError,
-// what the input or a callback throws, std::invalid_argument for bad options,
-// and std::runtime_error if the object is running already.
+// the task's own exception is thrown. Also thrown: TimeoutError,
+// CancelledError, what the input or a callback throws, std::invalid_argument
+// for bad options, and std::runtime_error if the object is running already.
 //
 // Thread-safety: one call at a time for each object; a second one throws.
 // Ownership: when a call has returned, nothing of it is alive on another
@@ -130,9 +130,8 @@ class Parallel {
   typename internal::ListOf<std::decay_t<internal::CallResult<
       std::decay_t<F>, internal::ElementOf<Ranges>...>>>::type
   map(F&& f, Ranges&&... ranges) {
-    return (*this)(
-        internal::Zipped<std::decay_t<F>, Ranges...>(
-            std::forward<F>(f), std::forward<Ranges>(ranges)...));
+    return (*this)(internal::Zipped<std::decay_t<F>, Ranges...>(
+        std::forward<F>(f), std::forward<Ranges>(ranges)...));
   }
 
   Session session() { return Session(state_); }

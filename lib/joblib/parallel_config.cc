@@ -45,9 +45,9 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
         "not installed. Please install dask to fix this error. (The dask "
         "backend is not available in this build of joblib.)");
   }
-  const bool stands_in =
-      choice.instance == nullptr && internal::IsProcessBackend(choice.name) &&
-      !internal::ProcessesAvailable();
+  const bool stands_in = choice.instance == nullptr &&
+                         internal::IsProcessBackend(choice.name) &&
+                         !internal::ProcessesAvailable();
   auto backend = internal::MakeBackend(
       choice, has_params ? options.backend_params.value() : BackendParams(),
       enclosing);

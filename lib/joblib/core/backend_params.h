@@ -45,8 +45,7 @@ class BackendParam {
   using List = std::vector<BackendParam>;
   using Map = std::map<std::string, BackendParam>;
 
-  template <class N>
-    requires internal::kNumber<N>
+  template <internal::AnyNumber N>
   BackendParam(N n) {
     if constexpr (std::is_same_v<N, bool>) {
       value_ = n;
@@ -56,14 +55,12 @@ class BackendParam {
       value_ = static_cast<double>(n);
     }
   }
-  template <class S>
-    requires internal::kText<S>
+  template <internal::AnyText S>
   BackendParam(S&& text) : value_(std::string(std::forward<S>(text))) {}
   template <class F, class... Args>
   BackendParam(DelayedCall<F, Args...> call)
       : value_(std::shared_ptr<const internal::KeptCall>(
-            std::make_shared<
-                internal::TypedKeptCall<DelayedCall<F, Args...>>>(
+            std::make_shared<internal::TypedKeptCall<DelayedCall<F, Args...>>>(
                 std::move(call)))) {}
   BackendParam(List list) : value_(std::move(list)) {}
   BackendParam(Map entries)

@@ -58,9 +58,8 @@ std::shared_ptr<ParallelBackendBase> BackendRegistry::Make(
   }
   std::shared_ptr<ParallelBackendBase> backend = factory(params);
   if (backend == nullptr) {
-    throw std::invalid_argument(
-        absl::StrCat("The factory registered as '", name,
-                     "' returned no backend."));
+    throw std::invalid_argument(absl::StrCat("The factory registered as '",
+                                             name, "' returned no backend."));
   }
   return backend;
 }

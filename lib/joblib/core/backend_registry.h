@@ -16,8 +16,8 @@
 
 namespace joblib {
 
-using BackendFactory = std::function<std::shared_ptr<ParallelBackendBase>(
-    const BackendParams&)>;
+using BackendFactory =
+    std::function<std::shared_ptr<ParallelBackendBase>(const BackendParams&)>;
 
 namespace internal {
 

@@ -3,8 +3,8 @@
 // BatchReceiver: the call that a batch belongs to, as core sees it.
 //
 // The claim is Cilk's THE protocol (Frigo, Leiserson, Randall 1998): the runner
-// publishes `next`, then looks at `limit`; a thief lowers `limit`, then looks at
-// `next`. Between the two each needs a full fence. The runner's is left out
+// publishes `next`, then looks at `limit`; a thief lowers `limit`, then looks
+// at `next`. Between the two each needs a full fence. The runner's is left out
 // where the thief can force it on all threads (membarrier(2), native/
 // heavy_fence.h), so that a claim costs two plain memory accesses.
 #ifndef JOBLIB_CORE_BATCH_STATE_H_
@@ -31,8 +31,8 @@ class TaskBlock {
   virtual ~TaskBlock() = default;
   // Runs the tasks that `batch` can claim.
   virtual void Run(BatchState& batch) noexcept = 0;
-  // Destroys the calls [begin, end), which never ran. Where each task's error is
-  // a value, `error` is their outcome, unless it is null.
+  // Destroys the calls [begin, end), which never ran. Where each task's error
+  // is a value, `error` is their outcome, unless it is null.
   virtual void Discard(std::uint32_t begin, std::uint32_t end,
                        const std::exception_ptr& error) noexcept = 0;
   // The results [begin, end) that were not taken go.
@@ -43,8 +43,8 @@ class TaskBlock {
   virtual bool ReplaceResult(std::uint32_t index,
                              const std::exception_ptr& error) noexcept = 0;
 
-  std::int64_t first = 0;    // Index of its first task in the call.
-  std::uint32_t size = 0;    // Tasks in it.
+  std::int64_t first = 0;     // Index of its first task in the call.
+  std::uint32_t size = 0;     // Tasks in it.
   std::uint32_t batches = 0;  // Not yet released; under the call's lock.
 };
 
@@ -78,10 +78,10 @@ class BatchState {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
   std::uint32_t done = 0;
-  std::uint32_t taken = 0;   // Results that a generator's reader has.
+  std::uint32_t taken = 0;  // Results that a generator's reader has.
   bool running = false;
-  bool failed = false;       // Task `done` threw.
-  bool is_tail = false;      // Taken from another one: asks for no further.
+  bool failed = false;   // Task `done` threw.
+  bool is_tail = false;  // Taken from another one: asks for no further.
   TaskContext* context = nullptr;  // Of the runner, while running.
 
  private:
@@ -119,9 +119,7 @@ class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
   const std::shared_ptr<class BackendCall>& backend_call() const {
     return backend_call_;
   }
-  static BatchReceiver* Of(const Batch& batch) {
-    return batch.receiver_.get();
-  }
+  static BatchReceiver* Of(const Batch& batch) { return batch.receiver_.get(); }
   // As Batch::run(), by the call's worker `worker_index`.
   static void Run(Batch batch, int worker_index) {
     BatchReceiver& receiver = *batch.receiver_;
@@ -166,6 +164,9 @@ inline bool BatchState::Fail(std::uint32_t index, std::exception_ptr error) {
 class BackendCall {
  public:
   virtual ~BackendCall() = default;
+  // Whether its workers are threads of this process, so that any backend of
+  // threads may hand its batches on to it.
+  virtual bool has_threads() const { return false; }
   virtual void Submit(Batch batch) = 0;
   // A running batch has tasks that an idle worker could take.
   virtual void OfferTail() = 0;

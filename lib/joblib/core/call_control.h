@@ -20,8 +20,8 @@ class CallControl {
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   // Made at the first question: most calls are never asked.
   std::shared_ptr<StopState> stop_state() ABSL_LOCKS_EXCLUDED(stop_mu_);
-  // Makes stop_state() stop with `parent`, too: once, until the next Unlink. Does
-  // not touch aborted().
+  // Makes stop_state() stop with `parent`, too: once, until the next Unlink.
+  // Does not touch aborted().
   void LinkTo(const StopToken& parent) ABSL_LOCKS_EXCLUDED(stop_mu_);
   void Unlink() ABSL_LOCKS_EXCLUDED(stop_mu_);
   // Sets aborted() and runs the callbacks of whoever listens.

@@ -24,6 +24,8 @@ struct Config {
   Setting<Text> prefer;
   Setting<Text> require;
 
+  // Never deleted, so that nobody counts: what all calls share.
+  bool immortal = false;
   mutable std::atomic<int> references{0};
 };
 
@@ -41,7 +43,7 @@ class ConfigRef {
     return *this;
   }
   ~ConfigRef() {
-    if (config_ != nullptr &&
+    if (config_ != nullptr && !config_->immortal &&
         config_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       delete config_;
     }
@@ -60,7 +62,7 @@ class ConfigRef {
 
  private:
   void Acquire() {
-    if (config_ != nullptr) {
+    if (config_ != nullptr && !config_->immortal) {
       config_->references.fetch_add(1, std::memory_order_relaxed);
     }
   }

@@ -47,7 +47,8 @@ class ParallelBackendBase {
   // Throws std::invalid_argument if n_jobs is 0.
   virtual int effective_n_jobs(NJobs n_jobs) const = 0;
   // Gets ready and returns how many workers there are; 1 means that the call is
-  // a plain loop in the caller. `params`: Parallel's own backend_params.
+  // a plain loop in the caller. `params`: Parallel's own backend_params, with
+  // its inner_max_num_threads where the backend supports that.
   virtual int configure(NJobs n_jobs, const BackendParams& params);
   // Hands `batch` to a worker and returns without waiting for it.
   virtual void submit(Batch batch) = 0;

@@ -21,6 +21,8 @@
 namespace joblib {
 
 class ParallelBackendBase;
+template <class V>
+class Setting;
 
 // Python's explicit None. Not constructible from {}: `.n_jobs = {}` stays
 // unset.
@@ -32,31 +34,28 @@ inline constexpr None none{0};
 namespace internal {
 
 template <class T>
-inline constexpr bool kNumber = std::is_arithmetic_v<T>;
+concept AnyNumber = std::is_arithmetic_v<T>;
 template <class T>
-inline constexpr bool kInteger =
-    std::is_integral_v<T> && !std::is_same_v<T, bool>;
+concept AnyInteger = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 // Refuses nullptr, which std::string would take and crash on.
 template <class T>
-inline constexpr bool kText =
-    std::is_convertible_v<T, std::string> &&
+concept AnyText = std::is_convertible_v<T, std::string> &&
     !std::is_null_pointer_v<std::remove_cvref_t<T>>;
+template <class T>
+concept AnyBackend = std::is_convertible_v<T*, ParallelBackendBase*>;
 
 // What each kind of field takes as a value. The converting constructors make
 // the fields' spelling.
 struct Text {
-  template <class S>
-    requires kText<S>
+  template <AnyText S>
   Text(S&& text) : value(std::forward<S>(text)) {}
   std::string value;
 };
 
 struct BackendChoice {
-  template <class S>
-    requires kText<S>
+  template <AnyText S>
   BackendChoice(S&& name) : name(std::forward<S>(name)) {}
-  template <class D>
-    requires std::is_convertible_v<D*, ParallelBackendBase*>
+  template <AnyBackend D>
   BackendChoice(std::shared_ptr<D> instance) : instance(std::move(instance)) {}
   std::string name;                               // Where `instance` is null.
   std::shared_ptr<ParallelBackendBase> instance;  // Shared with the caller.
@@ -64,22 +63,19 @@ struct BackendChoice {
 
 // A requested number of jobs; fractions are rounded toward zero when used.
 struct JobCount {
-  template <class N>
-    requires kNumber<N>
+  template <AnyNumber N>
   JobCount(N n) : value(static_cast<double>(n)) {}
   double value;
 };
 
 struct Integer {
-  template <class N>
-    requires kInteger<N>
+  template <AnyInteger N>
   Integer(N n) : value(static_cast<std::int64_t>(n)) {}
   std::int64_t value;
 };
 
 struct Seconds {
-  template <class N>
-    requires kNumber<N>
+  template <AnyNumber N>
   Seconds(N seconds) : value(static_cast<double>(seconds)) {}
   template <class Rep, class Period>
   Seconds(std::chrono::duration<Rep, Period> duration)
@@ -89,16 +85,24 @@ struct Seconds {
 
 // batch_size, pre_dispatch, max_nbytes.
 struct IntegerOrText {
-  template <class N>
-    requires kInteger<N>
+  template <AnyInteger N>
   IntegerOrText(N n) : number(static_cast<std::int64_t>(n)) {}
-  template <class S>
-    requires kText<S>
+  template <AnyText S>
   IntegerOrText(S&& text) : text(std::forward<S>(text)), is_text(true) {}
   std::int64_t number = 0;
   std::string text;
   bool is_text = false;
 };
+
+// What a Setting<V> takes as a value: neither another one nor None.
+template <class V>
+inline constexpr bool kSetting = false;
+template <class V>
+inline constexpr bool kSetting<Setting<V>> = true;
+template <class U, class V>
+concept ValueFor = !kSetting<std::remove_cvref_t<U>> &&
+                   !std::is_same_v<std::remove_cvref_t<U>, None> &&
+                   std::is_convertible_v<U&&, V>;
 
 }  // namespace internal
 
@@ -107,10 +111,7 @@ class Setting {
  public:
   Setting() = default;
   Setting(None) : set_(true) {}
-  template <class U>
-    requires(!std::is_same_v<std::remove_cvref_t<U>, Setting> &&
-             !std::is_same_v<std::remove_cvref_t<U>, None> &&
-             std::is_convertible_v<U &&, V>)
+  template <internal::ValueFor<V> U>
   Setting(U&& value) : set_(true), value_(V(std::forward<U>(value))) {}
 
   // None or a value was given.

@@ -20,7 +20,11 @@ ThreadState* CurrentThread() { return &thread_state; }
 ConfigRef ActiveConfig() {
   const Config* config = thread_state.config;
   if (config == nullptr) {
-    static const Config* const kDefault = ConfigRef(new Config).release();
+    static const Config* const kDefault = [] {
+      auto* const fresh = new Config;
+      fresh->immortal = true;
+      return fresh;
+    }();
     config = kDefault;
   }
   return ConfigRef(config);
@@ -31,8 +35,7 @@ ConfigRef SwapActiveConfig(ConfigRef config) {
     static thread_local ConfigDropper dropper;
     (void)dropper;
   }
-  return ConfigRef::Adopt(
-      std::exchange(thread_state.config, config.release()));
+  return ConfigRef::Adopt(std::exchange(thread_state.config, config.release()));
 }
 
 ThreadStateScope::ThreadStateScope(ConfigRef config, const TaskContext* task)

@@ -49,5 +49,12 @@ void Warn(const std::string& message) {
   }
 }
 
+void WarnQuietly(const std::string& message) noexcept {
+  try {
+    Warn(message);
+  } catch (...) {
+  }
+}
+
 }  // namespace internal
 }  // namespace joblib

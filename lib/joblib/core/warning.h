@@ -24,6 +24,8 @@ WarningHandler set_warning_handler(WarningHandler handler);
 namespace internal {
 // Hands a UserWarning to the handler.
 void Warn(const std::string& message);
+// The same where what the handler throws would do harm: it is dropped.
+void WarnQuietly(const std::string& message) noexcept;
 }  // namespace internal
 
 }  // namespace joblib

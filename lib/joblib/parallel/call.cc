@@ -64,8 +64,8 @@ bool Call::sequential() const { return parts_->sequential; }
 
 void Call::Start(std::shared_ptr<TaskSource> source) {
   Parts& parts = *parts_;
-  parts.dispatcher = std::make_shared<Dispatcher>(std::move(parts.plan),
-                                                  std::move(source));
+  parts.dispatcher =
+      std::make_shared<Dispatcher>(std::move(parts.plan), std::move(source));
   parts.dispatcher->Start();
 }
 

@@ -21,8 +21,8 @@ struct CallPlan {
 
   ReturnAs return_as = ReturnAs::kList;
   std::shared_ptr<ParallelBackendBase> backend;
-  int n_jobs = 1;               // Workers.
-  int requested_n_jobs = 1;     // As messages show it.
+  int n_jobs = 1;                            // Workers.
+  int requested_n_jobs = 1;                  // As messages show it.
   std::optional<std::int64_t> batch_size;    // Unset: automatic.
   std::optional<std::int64_t> pre_dispatch;  // Unset: all. In tasks, >= 1.
   std::optional<Duration> timeout;
@@ -30,11 +30,11 @@ struct CallPlan {
   int verbose = 0;
   ProgressCallback progress;
   std::optional<StopToken> stop_token;
-  std::string trace;            // A file; empty: none.
+  std::string trace;  // A file; empty: none.
   bool caller_may_help = true;
-  bool keep_backend = false;    // In a session.
+  bool keep_backend = false;  // In a session.
   ConfigRef caller_config;
-  ConfigRef task_config;        // What the tasks see.
+  ConfigRef task_config;  // What the tasks see.
 
   // The caller needs its own thread, or the batches one by one.
   bool watched() const {

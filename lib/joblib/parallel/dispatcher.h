@@ -89,37 +89,42 @@ class Dispatcher final : public BatchReceiver {
 
   // What the dispatcher keeps of a batch beside BatchState.
   struct Tracked : BatchState {
-    Clock::time_point dispatched, started;
-    Clock::time_point task_started;  // Watched tasks only.
-    bool late = false;               // Its task's time is over.
+    Clock::time_point dispatched, started;  // Where window_ weighs them.
+    Clock::time_point task_started;         // Watched tasks only.
+    bool late = false;                      // Its task's time is over.
     bool warned_late = false;
-    bool in_flight = false;          // With the backend.
-    bool asymmetric = false;         // See BatchState::Claim.
+    bool in_flight = false;  // With the backend.
+    bool is_timed = false;
+    bool asymmetric = false;  // See BatchState::Claim.
     // From this task on its results are nobody's: the call has ended.
     std::optional<std::uint32_t> abandoned_from;
     TaskContext task;
   };
 
-  // dispatcher.cc: the input, the end.
+  // dispatcher.cc: the input.
+  void ListenForStops() ABSL_LOCKS_EXCLUDED(mu_);
   // `on_caller`: this is the calling thread, which also tells what has ended.
   void Dispatch(bool on_caller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // dispatcher_reports.cc: what the calling thread tells and watches.
   // Draws up the line for the first of uncounted_; false if there is none. As
   // in joblib a completion counts once the one before it has dispatched, and
   // the first one once the first window has: so the lines do not depend on how
   // completions meet.
   bool CountNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // When the next one is over.
+  std::optional<Clock::time_point> CheckDeadlines()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WriteTrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // dispatcher_end.cc: the wait for the end, and an early one.
   bool Complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UpdateOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Abort(std::exception_ptr reason) ABSL_LOCKS_EXCLUDED(mu_);
-  void AbortLocked(std::exception_ptr reason)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WaitUntilOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // After an abort: until nothing of the call runs.
-  void Drain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void AbandonRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sleeps without the lock until NotifyCaller or `deadline`.
   void Sleep(std::optional<Clock::time_point> deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -127,11 +132,12 @@ class Dispatcher final : public BatchReceiver {
   // Where the system gave no thread at all: takes part until something ended.
   void HelpOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasNoWorker() const;
-  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::optional<Clock::time_point> CheckDeadlines()
+  void Abort(std::exception_ptr reason) ABSL_LOCKS_EXCLUDED(mu_);
+  void AbortLocked(std::exception_ptr reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WriteTrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void ListenForStops() ABSL_LOCKS_EXCLUDED(mu_);
+  // After an abort: until nothing of the call runs.
+  void Drain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AbandonRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Frees what the call held on the calling thread, and the workers.
   void LetGo() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -166,13 +172,12 @@ class Dispatcher final : public BatchReceiver {
   void AskForResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropResults() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  CallPlan plan_;  // Constant but for the backend, which LetGo lets go.
-  const bool stream_;         // Results are taken one by one.
-  const bool caller_reads_;   // Nobody else may read the input.
+  CallPlan plan_;      // Constant but for the backend, which LetGo lets go.
+  const bool stream_;  // Results are taken one by one.
+  const bool caller_reads_;  // Nobody else may read the input.
   const bool caller_helps_;
-  const bool each_task_;      // Start and end of each task are of interest.
-  const bool asymmetric_;     // As above, if a batch is worth it.
-  const bool times_batches_;
+  const bool each_task_;   // Start and end of each task are of interest.
+  const bool asymmetric_;  // As above, if a batch is worth it.
   const TaskContext* const caller_task_;
   native::Parker caller_;
   std::shared_ptr<void> parent_stop_, user_stop_;  // Callback handles.
@@ -212,7 +217,7 @@ class Dispatcher final : public BatchReceiver {
   std::int64_t watched_task_ ABSL_GUARDED_BY(mu_) = -1;
   Clock::time_point watched_since_ ABSL_GUARDED_BY(mu_);
   struct Line {
-    std::string text;     // If empty: the line due in `state`, if any.
+    std::string text;  // If empty: the line due in `state`, if any.
     ProgressState state;
   };
   std::vector<Line> lines_ ABSL_GUARDED_BY(mu_);

@@ -32,7 +32,7 @@ Dispatcher::Tracked* Dispatcher::NewBatch(TaskBlock* block, std::uint32_t begin,
   batch->begin = batch->done = batch->taken = begin;
   batch->end = end;
   batch->running = batch->failed = batch->is_tail = false;
-  batch->in_flight = false;
+  batch->in_flight = batch->is_timed = false;
   batch->late = batch->warned_late = false;
   batch->abandoned_from.reset();
   ++block->batches;
@@ -77,7 +77,9 @@ void Dispatcher::RunBatch(BatchState& state, int worker_index) {
     if (!aborted_) {
       batch.task.worker_index = worker_index >= 0 ? worker_index : TakeIndex();
       batch.running = true;
-      batch.started = Clock::now();
+      // A clock costs as much as a small batch.
+      batch.is_timed = window_.weighs_seconds() && !exhausted_;
+      if (batch.is_timed) batch.started = Clock::now();
       batch.asymmetric = asymmetric_ && batch.end - batch.begin > kFewTasks;
       Bind(batch, batch.asymmetric, CurrentThread(), plan_.task_config.get());
       NextOf(batch).store(batch.begin, std::memory_order_relaxed);
@@ -117,8 +119,7 @@ void Dispatcher::DropBatch(BatchState& batch) {
     absl::MutexLock lock(&mu_);
     dropped_in_submit_ = submitting_;
     // What submit() throws, if it does, says more.
-    if (!aborted_ &&
-        (!submitting_ || plan_.return_as == ReturnAs::kOutcomes)) {
+    if (!aborted_ && (!submitting_ || plan_.return_as == ReturnAs::kOutcomes)) {
       error = std::make_exception_ptr(CancelledError(
           "The backend dropped a batch of tasks without running it."));
     }
@@ -244,9 +245,12 @@ Batch Dispatcher::StealTail() {
 // `error`: why none of its tasks ran; null if they ran, or if it is the abort
 // that kept them from it.
 void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
-  const Clock::time_point now =
-      times_batches_ ? Clock::now() : Clock::time_point();
+  Clock::duration since_start{}, since_dispatch{};
+  if (batch.is_timed) since_start = Clock::now() - batch.started;
   absl::MutexLock lock(&mu_);
+  if (window_.weighs_since_dispatch()) {
+    since_dispatch = Clock::now() - batch.dispatched;
+  }
   const bool ran = batch.running;
   if (ran) {
     batch.running = false;  // Nobody takes from it any more.
@@ -277,9 +281,8 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
   }
   if (ran && !aborted_) {
     window_.Completed(
-        n_done, std::chrono::duration<double>(now - batch.started).count(),
-        std::chrono::duration<double>(now - batch.dispatched).count(),
-        !batch.is_tail);
+        n_done, std::chrono::duration<double>(since_start).count(),
+        std::chrono::duration<double>(since_dispatch).count(), !batch.is_tail);
   } else if (error != nullptr && plan_.return_as == ReturnAs::kOutcomes) {
     window_.Completed(0, 0, 0, true);  // Its error is its tasks' value.
     completed_ += size;

@@ -171,11 +171,7 @@ void Dispatcher::Close() {
     error_ = nullptr;
   }
   LetGo();
-  if (!stream_) return;
-  try {
-    Warn(warning);
-  } catch (...) {
-  }
+  if (stream_) WarnQuietly(warning);
 }
 
 }  // namespace joblib::internal

@@ -19,16 +19,15 @@
 namespace joblib::internal {
 
 template <class Tasks>
-class SequentialStream final
-    : public Generator<ResultOf<Tasks>>::Source {
+class SequentialStream final : public Generator<ResultOf<Tasks>>::Source {
   using R = ResultOf<Tasks>;
   using Value = std::conditional_t<std::is_void_v<R>, Nothing, R>;
 
  public:
   SequentialStream(Call call, Tasks&& tasks)
       : call_(std::move(call)),
-        input_(std::forward<Tasks>(tasks),
-               SequentialLoop(call_).batch_size()) {}
+        input_(std::forward<Tasks>(tasks), SequentialLoop(call_).batch_size()) {
+  }
 
   std::optional<Value> Next() override {
     SequentialLoop& loop = Loop();

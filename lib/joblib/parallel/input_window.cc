@@ -27,7 +27,8 @@ void ThreadBatchSizer::Record(std::uint32_t n_tasks, double seconds) {
   const double ideal = kThreadBatchSeconds * n_tasks / std::max(seconds, 1e-9);
   // A batch much smaller than the current size says little about growth.
   const std::uint32_t limit =
-      n_tasks * 2 < size_ ? size_ : std::min(size_ * kMaxGrowth, kMaxThreadBatch);
+      n_tasks * 2 < size_ ? size_
+                          : std::min(size_ * kMaxGrowth, kMaxThreadBatch);
   size_ = ideal < 1 ? 1
                     : std::min(static_cast<std::uint32_t>(
                                    std::min<double>(ideal, kMaxThreadBatch)),
@@ -70,22 +71,22 @@ std::uint32_t InputWindow::NextThreadRead() const {
       options_.n_tasks < 0 ? kUnbounded : options_.n_tasks - dispatched_;
   // A call shorter than its window is shared out at once: a thread without work
   // takes its part from the others anyway.
-  const std::int64_t window = std::min(
-      options_.pre_dispatch.value_or(kUnbounded),
-      options_.n_tasks < 0 ? kUnbounded : options_.n_tasks);
+  const std::int64_t window =
+      std::min(options_.pre_dispatch.value_or(kUnbounded),
+               options_.n_tasks < 0 ? kUnbounded : options_.n_tasks);
   const std::int64_t share = std::clamp<std::int64_t>(
       (window - 1) / options_.n_jobs + 1, 1, kBlindBatch);
   std::int64_t n = thread_sizer_.size();
   // The first window makes a batch for each worker, whatever has been measured
   // meanwhile: as many stay in flight to the end.
   if (starting_ && window < kUnbounded) n = share;
-  n = std::min(n, std::max<std::int64_t>(
-                      starting_ ? share : 1,
-                      left / (kBatchesAtTheEnd * options_.n_jobs)));
+  n = std::min(
+      n, std::max<std::int64_t>(starting_ ? share : 1,
+                                left / (kBatchesAtTheEnd * options_.n_jobs)));
   if (options_.strict && options_.pre_dispatch.has_value()) {
-    n = std::min(n, std::max<std::int64_t>(
-                        1, *options_.pre_dispatch /
-                               (std::int64_t{2} * options_.n_jobs)));
+    n = std::min(
+        n, std::max<std::int64_t>(1, *options_.pre_dispatch /
+                                         (std::int64_t{2} * options_.n_jobs)));
   }
   n = std::min({n, Room(), std::int64_t{options_.max_read}});
   return static_cast<std::uint32_t>(n);

@@ -62,6 +62,11 @@ class InputWindow {
   // The calling thread has dispatched the first window.
   void EndStart() { starting_ = false; }
   bool starting() const { return starting_; }
+  // Which of the durations that Completed() is told matter.
+  bool weighs_seconds() const { return options_.sizes == Sizes::kThreads; }
+  bool weighs_since_dispatch() const {
+    return options_.sizes == Sizes::kProcesses;
+  }
 
   // Why the automatic size has changed, once; else "".
   std::string TakeMessage() { return std::exchange(message_, {}); }
@@ -75,9 +80,9 @@ class InputWindow {
   Slicer slicer_;
   std::string message_;
   bool starting_ = true;
-  std::int64_t start_left_;       // Tasks of the first window.
-  std::int64_t owed_ = 0;         // Batches that completed ones make room for.
-  std::int64_t dispatched_ = 0;   // Tasks.
+  std::int64_t start_left_;      // Tasks of the first window.
+  std::int64_t owed_ = 0;        // Batches that completed ones make room for.
+  std::int64_t dispatched_ = 0;  // Tasks.
   std::int64_t taken_ = 0;
   std::uint32_t batch_size_ = 1;  // Of the last read, to cut it by.
 };

@@ -1,5 +1,6 @@
 #include "joblib/parallel/parallel_state.h"
 
+#include <atomic>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -40,28 +41,56 @@ std::optional<std::int64_t> PreDispatch(const IntegerOrText& option,
     n = *value;
   }
   if (n < 1) {
-    throw std::invalid_argument(absl::StrCat(
-        "pre_dispatch must let at least one task be read, got: ",
-        option.is_text ? PythonRepr(std::string_view(option.text))
-                       : PythonRepr(option.number),
-        option.is_text ? absl::StrCat(" = ", n) : "",
-        ". Use a number from 1 on, 'all' or an expression like "
-        "'2 * n_jobs'."));
+    throw std::invalid_argument(
+        absl::StrCat("pre_dispatch must let at least one task be read, got: ",
+                     option.is_text ? PythonRepr(std::string_view(option.text))
+                                    : PythonRepr(option.number),
+                     option.is_text ? absl::StrCat(" = ", n) : "",
+                     ". Use a number from 1 on, 'all' or an expression like "
+                     "'2 * n_jobs'."));
   }
   return n;
+}
+
+// joblib's rule: threads at the first level, sequential below.
+std::shared_ptr<ParallelBackendBase> DefaultNestedBackend(int level) {
+  std::shared_ptr<ParallelBackendBase> nested;
+  if (level > 1) {
+    nested = std::make_shared<SequentialBackend>();
+  } else {
+    nested = std::make_shared<ThreadingBackend>();
+  }
+  BackendAccess::SetLevelIfUnset(*nested, level);
+  return nested;
+}
+
+// The configuration that says DefaultNestedBackend() and nothing else.
+ConfigRef DefaultTaskConfig(int level) {
+  constexpr int kShared = 3;  // Deeper ones are rare.
+  static std::atomic<const Config*> shared[kShared + 1];
+  const bool is_shared = level <= kShared;
+  if (is_shared) {
+    const Config* const config = shared[level].load(std::memory_order_acquire);
+    if (config != nullptr) return ConfigRef(config);
+  }
+  auto fresh = std::make_unique<Config>();
+  fresh->backend = DefaultNestedBackend(level);
+  fresh->n_jobs = none;
+  fresh->immortal = is_shared;
+  if (!is_shared) return ConfigRef(fresh.release());
+  const Config* config = nullptr;
+  if (shared[level].compare_exchange_strong(config, fresh.get())) {
+    config = fresh.release();
+  }
+  return ConfigRef(config);
 }
 
 // The configuration of the tasks: joblib's nested backend, nothing else.
 ConfigRef TaskConfig(const ParallelBackendBase& backend) {
   auto [nested, n_jobs] = backend.get_nested_backend();
   const int level = backend.nesting_level() + 1;
-  if (nested == nullptr) {
-    if (level > 1) {
-      nested = std::make_shared<SequentialBackend>();
-    } else {
-      nested = std::make_shared<ThreadingBackend>();
-    }
-  }
+  if (nested == nullptr && n_jobs.is_none()) return DefaultTaskConfig(level);
+  if (nested == nullptr) nested = DefaultNestedBackend(level);
   BackendAccess::SetLevelIfUnset(*nested, level);
   auto config = std::make_unique<Config>();
   config->backend = std::move(nested);
@@ -77,24 +106,31 @@ ParallelState::ParallelState(const ParallelOptions& options)
 int ParallelState::Initialize() {
   const Resolved& r = resolved_;
   used_ = r.backend;
-  if (r.inner_max_num_threads.has_value() &&
-      used_->supports_inner_max_num_threads()) {
-    BackendAccess::SetInnerMaxNumThreads(*used_, *r.inner_max_num_threads);
-  }
-  const int n_jobs = used_->configure(r.n_jobs, r.backend_params);
+  const int n_jobs = used_->configure(r.n_jobs, ConfigureParams());
   if (n_jobs == 1 && BackendAccess::SequentialIfAlone(*used_)) {
     auto sequential = std::make_shared<SequentialBackend>();
     BackendAccess::SetLevelIfUnset(*sequential, used_->nesting_level());
     used_ = std::move(sequential);
   }
   if (r.timeout.has_value() && !used_->supports_timeout()) {
-    Warn(absl::StrCat("The backend class '", ClassNameOf(*used_),
-                      "' does not support timeout. You have set 'timeout=",
-                      *r.timeout,
-                      "' in Parallel but the 'timeout' parameter will not be "
-                      "used."));
+    Warn(absl::StrCat(
+        "The backend class '", ClassNameOf(*used_),
+        "' does not support timeout. You have set 'timeout=", *r.timeout,
+        "' in Parallel but the 'timeout' parameter will not be "
+        "used."));
   }
   return n_jobs;
+}
+
+// With the limit as a parameter: the instance may be one that others share.
+BackendParams ParallelState::ConfigureParams() const {
+  BackendParams params = resolved_.backend_params;
+  if (resolved_.inner_max_num_threads.has_value() &&
+      resolved_.backend->supports_inner_max_num_threads()) {
+    params.insert_or_assign("inner_max_num_threads",
+                            *resolved_.inner_max_num_threads);
+  }
+  return params;
 }
 
 CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
@@ -111,7 +147,8 @@ CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
   plan.trace = r.trace;
   plan.keep_backend = session_;
   plan.caller_may_help = r.caller_runs;
-  if (r.task_timeout.has_value()) plan.task_timeout = ToDuration(*r.task_timeout);
+  if (r.task_timeout.has_value())
+    plan.task_timeout = ToDuration(*r.task_timeout);
   if (n_jobs == 1) return plan;
   plan.pre_dispatch = PreDispatch(r.pre_dispatch, n_jobs);
   if (r.timeout.has_value() && used_->supports_timeout()) {
@@ -144,8 +181,8 @@ CallPlan ParallelState::BeginCall(ReturnAs return_as) {
     const int n_jobs =
         session_ ? used_->effective_n_jobs(resolved_.n_jobs) : Initialize();
     if (n_jobs < 1) {
-      throw std::runtime_error(absl::StrCat(ClassNameOf(*used_),
-                                            " has no active worker."));
+      throw std::runtime_error(
+          absl::StrCat(ClassNameOf(*used_), " has no active worker."));
     }
     CallPlan plan = Plan(return_as, n_jobs);
     if (n_jobs > 1) {
@@ -178,9 +215,10 @@ void ParallelState::EndCall(bool failed) {
   if (error == nullptr) return;
   if (!failed) std::rethrow_exception(error);
   attempt([&] {
-    Warn(absl::StrCat("The backend threw at the end of a call that had failed "
-                      "already: ",
-                      ExceptionMessage(error)));
+    Warn(
+        absl::StrCat("The backend threw at the end of a call that had failed "
+                     "already: ",
+                     ExceptionMessage(error)));
   });
 }
 

@@ -37,6 +37,7 @@ class ParallelState {
 
  private:
   CallPlan Plan(ReturnAs return_as, int n_jobs) const;
+  BackendParams ConfigureParams() const;
 
   const Resolved resolved_;
   std::shared_ptr<ParallelBackendBase> used_;

@@ -54,8 +54,8 @@ class ResultStore {
       const std::size_t grown =
           blocks_.empty() ? 64 : 2 * blocks_.back().memory.size();
       const std::size_t wish = expected_ > total_ ? expected_ - total_ : grown;
-      blocks_.push_back({RawArray<Slot>(std::max(n, std::min(wish, kMaxBlock))),
-                         0});
+      blocks_.push_back(
+          {RawArray<Slot>(std::max(n, std::min(wish, kMaxBlock))), 0});
     }
     Block& block = blocks_.back();
     Slot* const first = block.memory.data() + block.used;
@@ -87,17 +87,18 @@ class ResultStore {
       const std::size_t used = std::exchange(block.used, 0);
       Slot* next = begin;
       try {
-        ForEachSlot(begin, begin + used,
-                    [&](Slot* slot) {
-                      next = slot;
-                      take(std::move(*slot));
-                      slot->~Slot();
-                      next = slot + 1;
-                    },
-                    missing);
+        ForEachSlot(
+            begin, begin + used,
+            [&](Slot* slot) {
+              next = slot;
+              take(std::move(*slot));
+              slot->~Slot();
+              next = slot + 1;
+            },
+            missing);
       } catch (...) {
-        ForEachSlot(next, begin + used, [](Slot* slot) { slot->~Slot(); },
-                    [] {});
+        ForEachSlot(
+            next, begin + used, [](Slot* slot) { slot->~Slot(); }, [] {});
         throw;
       }
       if (!keep_memory_) RawArray<Slot>(std::move(block.memory));
@@ -142,9 +143,9 @@ class ResultStore {
 
   template <class Present, class Absent>
   void ForEachSlot(Slot* begin, Slot* end, Present present, Absent absent) {
-    auto hole = std::lower_bound(
-        holes_.begin(), holes_.end(), begin,
-        [](const auto& h, Slot* p) { return h.second <= p; });
+    auto hole =
+        std::lower_bound(holes_.begin(), holes_.end(), begin,
+                         [](const auto& h, Slot* p) { return h.second <= p; });
     for (Slot* slot = begin; slot != end; ++slot) {
       while (hole != holes_.end() && hole->second <= slot) ++hole;
       if (hole != holes_.end() && hole->first <= slot && slot < hole->second) {
@@ -158,8 +159,9 @@ class ResultStore {
     if constexpr (!std::is_trivially_destructible_v<Slot>) {
       std::sort(holes_.begin(), holes_.end());
       for (Block& block : blocks_) {
-        ForEachSlot(block.memory.data(), block.memory.data() + block.used,
-                    [](Slot* slot) { slot->~Slot(); }, [] {});
+        ForEachSlot(
+            block.memory.data(), block.memory.data() + block.used,
+            [](Slot* slot) { slot->~Slot(); }, [] {});
       }
     }
   }

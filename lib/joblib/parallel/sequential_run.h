@@ -30,8 +30,8 @@ struct ListOf<void> {
   using type = void;
 };
 
-// Room for n results, as far as there can be: a length may be meant as "endless"
-// where an error or a stop ends the call.
+// Room for n results, as far as there can be: a length may be meant as
+// "endless" where an error or a stop ends the call.
 template <class T>
 void ReserveIfPossible(std::vector<T>& results, std::int64_t n) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 36;
@@ -129,9 +129,8 @@ typename ListOf<R>::type RunSequentially(Call& call, Tasks&& tasks) {
   } else {
     std::vector<R> results;
     ReserveIfPossible(results, n_tasks);
-    RunAll(loop, input, [&results](auto&& task) {
-      results.push_back(std::move(task)());
-    });
+    RunAll(loop, input,
+           [&results](auto&& task) { results.push_back(std::move(task)()); });
     loop.Finish();
     call.End();
     return results;
@@ -141,7 +140,7 @@ typename ListOf<R>::type RunSequentially(Call& call, Tasks&& tasks) {
 // Tasks that were never read: known by the input's length alone.
 template <class R>
 void FillUp(std::vector<Outcome<R>>& outcomes, std::int64_t n_tasks,
-                   const std::exception_ptr& error) {
+            const std::exception_ptr& error) {
   if (error == nullptr) return;
   while (static_cast<std::int64_t>(outcomes.size()) < n_tasks) {
     outcomes.emplace_back(error);
@@ -149,15 +148,13 @@ void FillUp(std::vector<Outcome<R>>& outcomes, std::int64_t n_tasks,
 }
 
 template <class R, class Tasks>
-std::vector<Outcome<R>> CollectSequentially(Call& call,
-                                                   Tasks&& tasks) {
+std::vector<Outcome<R>> CollectSequentially(Call& call, Tasks&& tasks) {
   using Source = TypedSource<Tasks, Keep::kOutcomes>;
   SequentialLoop loop(call);
   const std::int64_t n = Source::SizeOf(tasks);
   std::vector<Outcome<R>> outcomes;
   ReserveIfPossible(outcomes, n);
-  SequentialInput<Tasks> input(std::forward<Tasks>(tasks),
-                                         loop.batch_size());
+  SequentialInput<Tasks> input(std::forward<Tasks>(tasks), loop.batch_size());
   while (!input.AtEnd()) {
     try {
       loop.CheckStop();

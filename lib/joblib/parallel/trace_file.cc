@@ -33,9 +33,9 @@ TraceFile& TraceFile::At(const std::string& path) {
     if (out == nullptr) {
       const std::string reason = std::strerror(errno);
       files->erase(path);
-      throw std::invalid_argument(
-          absl::StrCat("trace: the file '", path, "' can't be written: ",
-                       reason, ". Name a file in a folder that exists."));
+      throw std::invalid_argument(absl::StrCat(
+          "trace: the file '", path, "' can't be written: ", reason,
+          ". Name a file in a folder that exists."));
     }
     std::fputs("[\n]\n", out);
     std::fflush(out);

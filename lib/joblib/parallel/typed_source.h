@@ -25,9 +25,9 @@
 namespace joblib::internal {
 
 template <class Tasks>
-  requires kDelayed<ElementOf<Tasks>>
+concept TaskRange = kDelayed<ElementOf<Tasks>>;
+template <TaskRange Tasks>
 using ResultOf = typename ElementOf<Tasks>::result_type;
-
 
 // What becomes of results.
 enum class Keep {
@@ -79,11 +79,15 @@ class TypedBlock final : public TaskBlock {
   using R = typename Call::result_type;
   using Slot = SlotOf<R, kKeep>;
 
-  explicit TypedBlock(std::size_t capacity) : calls_(capacity) {
-    if constexpr (kKeep == Keep::kStream) own_.resize(capacity);
+  explicit TypedBlock(std::size_t capacity)
+      : capacity_(std::max(capacity, kFewCalls)) {
+    if (capacity_ > kFewCalls) many_calls_ = RawArray<Call>(capacity_);
+    calls_ = capacity_ > kFewCalls ? many_calls_.data()
+                                   : reinterpret_cast<Call*>(few_calls_);
+    if constexpr (kKeep == Keep::kStream) own_.resize(capacity_);
   }
 
-  std::size_t capacity() const { return calls_.size(); }
+  std::size_t capacity() const { return capacity_; }
   void Begin(std::int64_t first_task, Slot* slots) {
     first = first_task;
     size = 0;
@@ -96,18 +100,18 @@ class TypedBlock final : public TaskBlock {
   // `make` gives the call, or what it is made from.
   template <class Make>
   void Add(Make&& make) {
-    ::new (calls_.data() + size) Call(make());
+    ::new (calls_ + size) Call(make());
     ++size;
   }
   // Destroys the calls added so far, which never become tasks.
   void Forget() {
-    for (std::uint32_t i = 0; i < size; ++i) calls_.data()[i].~Call();
+    for (std::uint32_t i = 0; i < size; ++i) calls_[i].~Call();
     size = 0;
   }
   void Run(BatchState& batch) noexcept override {
     std::uint32_t i;
     while (batch.Claim(&i)) {
-      Call& call = calls_.data()[i];
+      Call& call = calls_[i];
       if constexpr (kKeep == Keep::kOutcomes) {
         RunInto<R, kKeep>(std::move(call), SlotAt(i));
       } else {
@@ -125,7 +129,7 @@ class TypedBlock final : public TaskBlock {
   void Discard(std::uint32_t begin, std::uint32_t end,
                const std::exception_ptr& error) noexcept override {
     for (std::uint32_t i = begin; i < end; ++i) {
-      calls_.data()[i].~Call();
+      calls_[i].~Call();
       if constexpr (kKeep == Keep::kOutcomes) {
         if (error != nullptr) ::new (SlotAt(i)) Slot(error);
       }
@@ -157,7 +161,14 @@ class TypedBlock final : public TaskBlock {
     return nullptr;
   }
 
-  RawArray<Call> calls_;
+  // A short call needs no further memory.
+  static constexpr std::size_t kFewCalls =
+      std::clamp<std::size_t>(128 / sizeof(Call), 1, 8);
+
+  const std::size_t capacity_;
+  Call* calls_;
+  alignas(Call) std::byte few_calls_[kFewCalls * sizeof(Call)];
+  RawArray<Call> many_calls_;
   std::vector<Slot> own_;  // Keep::kStream only.
   Slot* slots_ = nullptr;
 };
@@ -180,7 +191,7 @@ class TypedSource final : public TaskSource {
 
   // The length of `tasks`, -1 if it does not tell.
   static std::int64_t SizeOf(const Range& tasks) {
-    if constexpr (requires { std::size(tasks); }) {
+    if constexpr (Sized<Range>) {
       return static_cast<std::int64_t>(std::size(tasks));
     }
     return -1;
@@ -200,11 +211,11 @@ class TypedSource final : public TaskSource {
     std::unique_ptr<Block> block(static_cast<Block*>(recycled.release()));
     if (block == nullptr || block->capacity() < n) {
       block = std::make_unique<Block>(
-          n_tasks_ < 0 ? n
-                       : std::min<std::uint64_t>(
-                             n, static_cast<std::uint64_t>(
-                                    std::max<std::int64_t>(
-                                        n_tasks_ - next_, 1))));
+          n_tasks_ < 0
+              ? n
+              : std::min<std::uint64_t>(
+                    n, static_cast<std::uint64_t>(
+                           std::max<std::int64_t>(n_tasks_ - next_, 1))));
     }
     n = std::min(n, static_cast<std::uint32_t>(block->capacity()));
     Slot* slots = nullptr;
@@ -254,12 +265,11 @@ class TypedSource final : public TaskSource {
       (kKeep == Keep::kResults && !std::is_void_v<R>);
   // The calls of a vector that was given away are ours to move from; of another
   // range nobody knows whose they are.
-  static constexpr bool kMoves =
-      std::is_same_v<Tasks, std::vector<Call>>;
+  static constexpr bool kMoves = std::is_same_v<Tasks, std::vector<Call>>;
   // Calls that are read together stay in a core's cache.
   static constexpr std::size_t kMaxCallBytes = std::size_t{128} << 10;
-  static constexpr std::size_t kMaxRead = std::clamp<std::size_t>(
-      kMaxCallBytes / sizeof(Call), 1, 65536);
+  static constexpr std::size_t kMaxRead =
+      std::clamp<std::size_t>(kMaxCallBytes / sizeof(Call), 1, 65536);
 
   struct Input {
     explicit Input(Tasks&& t)

@@ -67,9 +67,7 @@ class Zipped {
     return std::apply([](auto&... range) { return Ends(std::end(range)...); },
                       ranges_);
   }
-  std::size_t size() const
-    requires requires(const Base<Ranges>&... range) { (std::size(range), ...); }
-  {
+  std::size_t size() const requires(Sized<Base<Ranges>>&&...) {
     return std::apply(
         [](const auto&... range) {
           return std::min({static_cast<std::size_t>(std::size(range))...});

@@ -87,13 +87,11 @@ PoolThread* ThreadPool::Lend() {
   }
   static std::atomic<bool> warned{false};
   if (!warned.exchange(true)) {
-    try {
-      Warn(absl::StrCat("joblib could not start another thread (",
-                        started.message(),
-                        "): the tasks run on those there are. A lower n_jobs, "
-                        "or a higher limit (ulimit -u), avoids this."));
-    } catch (...) {  // This may be any thread, in the middle of a call.
-    }
+    // Quietly: this may be any thread, in the middle of a call.
+    WarnQuietly(absl::StrCat(
+        "joblib could not start another thread (", started.message(),
+        "): the tasks run on those there are. A lower n_jobs, or a higher "
+        "limit (ulimit -u), avoids this."));
   }
   return nullptr;
 }
@@ -136,9 +134,9 @@ bool ThreadPool::Leave(PoolThread* self) {
 
 void ThreadPool::Loop(PoolThread* self) {
   for (;;) {
-    const bool called = self->parker.Park(
-        native::BusyThreads::MaySpin(),
-        native::Parker::Clock::now() + kIdleThreadTimeout);
+    const bool called =
+        self->parker.Park(native::BusyThreads::MaySpin(),
+                          native::Parker::Clock::now() + kIdleThreadTimeout);
     std::shared_ptr<ThreadTeam> team = self->TakeAssignment();
     if (team != nullptr) {
       team->Serve(self);

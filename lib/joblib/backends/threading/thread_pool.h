@@ -4,8 +4,8 @@
 // TakeBack. Whether it waits in the pool or in a team, it sleeps on its own
 // parker, so that moving it from one to the other wakes nobody: a thread may be
 // lent to the next team while it is on its way out of the last one. Threads
-// that nobody wanted for 10 s end. The pool itself is never destroyed: a thread may
-// outlive main().
+// that nobody wanted for 10 s end. The pool itself is never destroyed: a thread
+// may outlive main().
 //
 // Thread-safety: any thread. After fork() the child starts with an empty pool.
 #ifndef JOBLIB_BACKENDS_THREADING_THREAD_POOL_H_
@@ -55,7 +55,7 @@ class ThreadPool {
   // Ends the idle threads.
   void Shrink();
 
-  int size() const;     // Threads that exist, idle or lent.
+  int size() const;  // Threads that exist, idle or lent.
   int n_idle() const;
 
  private:

@@ -141,8 +141,8 @@ ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
       if (!queue_.empty()) {
         *batch = queue_.Pop();
         // This thread may have been called for a tail, which is still there.
-        lend = tail_offered_ && called_.size() <= queue_.size() &&
-               CallFurther();
+        lend =
+            tail_offered_ && called_.size() <= queue_.size() && CallFurther();
       } else if (tail_offered_) {
         tail_offered_ = false;
       } else {

@@ -32,6 +32,7 @@ class ThreadTeam final : public BackendCall,
   ThreadTeam(std::weak_ptr<BatchReceiver> call, int n_workers,
              bool caller_helps);
 
+  bool has_threads() const override { return true; }
   void Submit(Batch batch) override ABSL_LOCKS_EXCLUDED(mu_);
   void OfferTail() override ABSL_LOCKS_EXCLUDED(mu_);
   void CallForQueued() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -51,8 +52,8 @@ class ThreadTeam final : public BackendCall,
   enum class Turn { kRun, kWait, kLeave };
   // The next thing for `thread` to do: a batch to run, or it is listed as
   // waiting.
-  Turn NextTurn(PoolThread* thread, const std::atomic<bool>* over,
-                Batch* batch) ABSL_LOCKS_EXCLUDED(mu_);
+  Turn NextTurn(PoolThread* thread, const std::atomic<bool>* over, Batch* batch)
+      ABSL_LOCKS_EXCLUDED(mu_);
   Batch Steal();
   // Calls a further thread for what nobody is on the way to, if there is one:
   // one that waits here or, if this is true, one that LendFurther() has to get.
@@ -71,8 +72,8 @@ class ThreadTeam final : public BackendCall,
   // The leased threads. Who takes one off this list gives it back to the pool.
   Threads members_ ABSL_GUARDED_BY(mu_);
   Threads waiting_ ABSL_GUARDED_BY(mu_);
-  Threads called_ ABSL_GUARDED_BY(mu_);  // On their way.
-  int leased_ ABSL_GUARDED_BY(mu_) = 0;  // With those being leased.
+  Threads called_ ABSL_GUARDED_BY(mu_);              // On their way.
+  int leased_ ABSL_GUARDED_BY(mu_) = 0;              // With those being leased.
   bool pool_is_empty_ ABSL_GUARDED_BY(mu_) = false;  // Lend failed.
   bool helping_ ABSL_GUARDED_BY(mu_) = false;
   // A running batch has tasks to take, and nobody has looked for them since.

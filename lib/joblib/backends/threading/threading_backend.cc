@@ -34,10 +34,13 @@ int ThreadingBackend::effective_n_jobs(NJobs n_jobs) const {
 }
 
 void ThreadingBackend::submit(Batch batch) {
-  auto* own = dynamic_cast<internal::ThreadTeam*>(
-      internal::BatchReceiver::Of(batch)->backend_call().get());
-  internal::ThreadTeam& team = own != nullptr ? *own : GuestTeam();
-  team.Submit(std::move(batch));
+  internal::BackendCall* const own =
+      internal::BatchReceiver::Of(batch)->backend_call().get();
+  if (own != nullptr && own->has_threads()) {
+    own->Submit(std::move(batch));
+  } else {
+    GuestTeam().Submit(std::move(batch));
+  }
 }
 
 std::shared_ptr<internal::BackendCall> ThreadingBackend::BeginCall(
