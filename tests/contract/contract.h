@@ -23,6 +23,8 @@ struct BackendUnderTest {
   int n_jobs = 1;
   // submit() runs the batch before it returns.
   bool runs_in_submit = false;
+  // Never runs more batches at once than its n_jobs.
+  bool keeps_to_n_jobs = true;
 };
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {

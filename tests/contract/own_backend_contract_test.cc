@@ -32,11 +32,13 @@ INSTANTIATE_TEST_SUITE_P(
         BackendUnderTest{
             .name = "ThreadPerBatch2",
             .make = [] { return std::make_shared<ThreadPerBatch>(); },
-            .n_jobs = 2},
+            .n_jobs = 2,
+            .keeps_to_n_jobs = false},
         BackendUnderTest{
             .name = "ThreadPerBatch4",
             .make = [] { return std::make_shared<ThreadPerBatch>(); },
-            .n_jobs = 4}),
+            .n_jobs = 4,
+            .keeps_to_n_jobs = false}),
     NameOf);
 
 }  // namespace joblib::testing
