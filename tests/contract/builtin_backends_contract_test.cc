@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "gtest/gtest.h"
+#include "joblib/backends/platform.h"
 #include "joblib/joblib.h"
 #include "tests/contract/contract.h"
 
@@ -34,6 +35,17 @@ INSTANTIATE_TEST_SUITE_P(
                       Case<ThreadingBackend>("Threading4", 4),
                       Case<InlineBackend>("Inline", 2)),
     NameOf);
+
+// The suite leaves out what needs workers where a backend says it has one: that
+// must be so on a platform without threads, and nowhere else.
+TEST(BuiltinBackendsTest, HaveAsManyWorkersAsThePlatformAllows) {
+  for (const int n_jobs : {1, 2, 4}) {
+    EXPECT_EQ(SequentialBackend().effective_n_jobs(n_jobs), 1);
+    EXPECT_EQ(ThreadingBackend().effective_n_jobs(n_jobs),
+              internal::ThreadsAvailable() ? n_jobs : 1);
+  }
+  EXPECT_EQ(internal::ThreadsAvailable(), internal::OwnPlatform().threads);
+}
 
 }  // namespace
 }  // namespace joblib::testing

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "native/capture_for_test.h"
 #include "tests/contract/contract.h"
 
 namespace joblib::testing {
@@ -137,18 +138,20 @@ TEST_P(BackendContractTest, ASecondSessionOfOneParallelIsRefused) {
 }
 
 TEST_P(BackendContractTest, VerboseWritesLinesWithTheRequestedNJobs) {
-  ::testing::internal::CaptureStderr();
+  native::OutputCapture quiet;
   Parallel(With({.verbose = 10})).map([](int n) { return n; }, range(12));
-  const std::string text = ::testing::internal::GetCapturedStderr();
-  EXPECT_THAT(text, StartsWith("[Parallel(n_jobs=" +
-                               std::to_string(GetParam().n_jobs) + ")]: "));
-  EXPECT_THAT(text, HasSubstr("Done 12 out of 12"));
-  EXPECT_THAT(text, HasSubstr("finished"));
-  ::testing::internal::CaptureStderr();
-  ::testing::internal::CaptureStdout();
+  const native::CapturedOutput on_stderr = quiet.End();
+  EXPECT_THAT(on_stderr.err,
+              StartsWith("[Parallel(n_jobs=" +
+                         std::to_string(GetParam().n_jobs) + ")]: "));
+  EXPECT_THAT(on_stderr.err, HasSubstr("Done 12 out of 12"));
+  EXPECT_THAT(on_stderr.err, HasSubstr("finished"));
+  EXPECT_EQ(on_stderr.out, "");
+  native::OutputCapture loud;
   Parallel(With({.verbose = 50})).map([](int n) { return n; }, range(12));
-  EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("finished"));
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  const native::CapturedOutput on_stdout = loud.End();
+  EXPECT_THAT(on_stdout.out, HasSubstr("finished"));
+  EXPECT_EQ(on_stdout.err, "");
 }
 
 TEST_P(BackendContractTest, SharedMemoryIsSeenByTheTasks) {
