@@ -331,25 +331,35 @@ TEST_P(BackendContractTest, AStopBeforeTheCallReadsNothing) {
 
 TEST_P(BackendContractTest, AStopInCollectFillsTheUnfinishedSlots) {
   StopSource stop;
-  const auto outcomes = Parallel(With({.stop_token = stop.token()}))
-                            .collect(each(range(200), [&](int i) {
-                              return delayed([&stop](int n) {
-                                if (n == 20) stop.request_stop();
-                                return n;
-                              })(i);
-                            }));
+  const auto outcomes =
+      Parallel(With({.stop_token = stop.token()}))
+          .collect(each(range(200), [&](int i) {
+            return delayed([&stop](int n) {
+              if (n == 20) stop.request_stop();
+              if (n > 20) {  // Ends with the call: each worker begins but one.
+                Gate stopped;
+                const auto handle =
+                    current_stop_token().on_stop([&] { stopped.Open(); });
+                EXPECT_TRUE(stopped.Wait());
+              }
+              return n;
+            })(i);
+          }));
   ASSERT_THAT(outcomes, SizeIs(200));
+  int n_values = 0;
   for (int i = 0; i < 200; ++i) {
     if (i <= 20 && !is_concurrent()) {
       EXPECT_TRUE(outcomes[i].has_value()) << i;
     }
     if (outcomes[i].has_value()) {
+      ++n_values;
       EXPECT_EQ(outcomes[i].value(), i);
     } else {
       EXPECT_THROW(outcomes[i].value(), CancelledError);
     }
   }
-  EXPECT_FALSE(outcomes[199].has_value());
+  // Backends may run all batches of the window at once.
+  EXPECT_LE(n_values, 21 + 2 * n_workers());
 }
 
 TEST_P(BackendContractTest, StoppingFromTheProgressCallback) {
