@@ -17,6 +17,7 @@
 #define JOBLIB_NATIVE_AFFINITY_H_
 
 #include <bitset>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,13 @@ std::optional<int> AffinityCount();
 // Gives the calling thread the mask of the process, if its own lacks any CPU of
 // it. StartThread does so for each new thread.
 void UseProcessAffinity();
+
+// Keeps the sleeping thread `thread_id` (thread.h) off the CPU that the calling
+// thread runs on, until it calls UseProcessAffinity() itself. The kernel may
+// else wake it right there although other CPUs idle: in a virtual machine one
+// that idles looks as if the host had taken it away. False: there is no other
+// CPU. 1 to 20 us.
+bool KeepOffThisCpu(std::uint64_t thread_id);
 
 // Binds the calling thread to the first `n_cpus` of the CPUs it has. false: it
 // has not so many, or this is no notion here.

@@ -136,6 +136,18 @@ void UseProcessAffinity() {
           process.mask.words);
 }
 
+bool KeepOffThisCpu(std::uint64_t thread_id) {
+  const ProcessAffinity& process = TheProcessAffinity();
+  const int cpu = sched_getcpu();
+  if (!process.known || cpu < 0) return false;
+  CpuSet others = process.cpus;
+  others.reset(static_cast<std::size_t>(cpu));
+  if (others.none()) return false;
+  const KernelMask mask = ToKernelMask(others);
+  return syscall(SYS_sched_setaffinity, static_cast<pid_t>(thread_id),
+                 sizeof(mask.words), mask.words) == 0;
+}
+
 bool BindThreadForTest(int n_cpus) {
   KernelMask mask;
   if (!ReadMask(0, mask) || mask.count() < n_cpus) return false;

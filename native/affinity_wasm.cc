@@ -8,6 +8,8 @@ std::optional<int> AffinityCount() { return std::nullopt; }
 
 void UseProcessAffinity() {}
 
+bool KeepOffThisCpu(std::uint64_t /*thread_id*/) { return false; }
+
 bool BindThreadForTest(int /*n_cpus*/) { return false; }
 
 const std::string& AffinityWarning() {

@@ -8,9 +8,10 @@
 namespace joblib::native {
 namespace {
 
-// tests/benchmarks/latency_benchmark.cc: 5 us misses the next small call of a
-// loop of them, 200 us burns a core for nothing on tasks of 30 us.
-constexpr std::chrono::microseconds kSpin{20};
+// About what it costs to be woken. tests/benchmarks/latency_benchmark.cc: 5 us
+// misses the next small call of a loop of them, 200 us burns a core for nothing
+// on tasks of 30 us.
+constexpr std::chrono::microseconds kSpin{50};
 constexpr int kLooksPerClockRead = 64;
 
 std::atomic<int> busy_threads{0};

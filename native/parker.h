@@ -21,10 +21,14 @@ class Parker {
 
   // Returns after an Unpark() since the last Park() (at once if it came
   // already) or when `deadline` is over; then false. Everything before the
-  // Unpark() is seen. With `may_spin` it looks for some 20 us before it sleeps.
+  // Unpark() is seen. With `may_spin` it looks for some 50 us before it sleeps.
   bool Park(bool may_spin,
             std::optional<Clock::time_point> deadline = std::nullopt);
   void Unpark();
+  // Whether an Unpark() would have to wake it, as far as is known now.
+  bool asleep() const {
+    return word_.load(std::memory_order_relaxed) == kAsleep;
+  }
 
  private:
   static constexpr std::uint32_t kEmpty = 0, kNotified = 1, kAsleep = 2;

@@ -15,7 +15,9 @@
 
 #include "benchmark/benchmark.h"
 #include "joblib/joblib.h"
+#include "native/affinity.h"
 #include "native/futex.h"
+#include "native/thread.h"
 #include "tests/benchmarks/tasks.h"
 
 namespace joblib::benchmarks {
@@ -47,6 +49,7 @@ class Sleeper {
   }
   // From before the wake until the sleeper runs. Requires that it sleeps.
   double WakeMicroseconds() {
+    native::KeepOffThisCpu(id_);
     const Clock::time_point start = Clock::now();
     Wake(kWake);
     while (word_.load(std::memory_order_acquire) != kSleep) {
@@ -61,6 +64,7 @@ class Sleeper {
     native::FutexWake(word_, 1);
   }
   void Loop() {
+    id_ = native::ThisThreadId();
     for (;;) {
       std::uint32_t seen;
       while ((seen = word_.load(std::memory_order_acquire)) == kSleep) {
@@ -68,10 +72,12 @@ class Sleeper {
       }
       woken_ = Clock::now();
       if (seen == kEnd) return;
+      native::UseProcessAffinity();
       word_.store(kSleep, std::memory_order_release);
     }
   }
   std::atomic<std::uint32_t> word_{kSleep};
+  std::atomic<std::uint64_t> id_{0};
   Clock::time_point woken_;
   std::thread thread_;  // Last: it uses the rest.
 };

@@ -168,10 +168,8 @@ TEST_P(TraceTest, CollectTellsOfAllTasksAndMarksTheFailedOnes) {
   const Json::Items events = EventsOf(path);
   EXPECT_THAT(events, SizeIs(100));
   ExpectTold(events, diary);
-  // Known gap: what fails in a worker's thread is told, but not marked.
-  const bool marks = GetParam().n_jobs == 1 || !internal::ThreadsAvailable();
   for (const Json& event : events) {
-    EXPECT_EQ(IsFailed(event), marks && ArgumentOf(event, "task") % 10 == 9);
+    EXPECT_EQ(IsFailed(event), ArgumentOf(event, "task") % 10 == 9);
   }
 }
 

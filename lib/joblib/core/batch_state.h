@@ -38,6 +38,8 @@ class TaskBlock {
   // The results [begin, end) that were not taken go.
   virtual void DestroyResults(std::uint32_t begin,
                               std::uint32_t end) noexcept = 0;
+  // Where each task's error is a value: whether task `index` has one.
+  virtual bool HasError(std::uint32_t index) const noexcept = 0;
   // Where each task's error is a value: task `index` has this one instead of
   // what it returned. Else false.
   virtual bool ReplaceResult(std::uint32_t index,
@@ -95,9 +97,9 @@ class BatchState {
   const Config* config_ = nullptr;
   // Each on a cache line of its own. By distance: for an aligned type, memory
   // costs a multiple.
-  char before_next_[kCacheLine];
+  [[maybe_unused]] char before_next_[kCacheLine];
   std::atomic<std::uint32_t> next_{0};
-  char before_limit_[kCacheLine];
+  [[maybe_unused]] char before_limit_[kCacheLine];
   std::atomic<std::uint32_t> limit_{0};
 };
 

@@ -169,7 +169,8 @@ void Dispatcher::TaskEnded(Tracked& batch, std::uint32_t index) {
   const std::int64_t task = batch.block->first + index;
   if (trace_file_ != nullptr) {
     trace_.push_back({task, batch.task.worker_index, native::ThisThreadId(),
-                      batch.task_started, Clock::now(), batch.failed});
+                      batch.task_started, Clock::now(),
+                      batch.failed || batch.block->HasError(index)});
   }
   if (!plan_.task_timeout.has_value() || batch.failed) return;
   batch.late |= Clock::now() - batch.task_started >= *plan_.task_timeout;

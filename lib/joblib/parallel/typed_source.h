@@ -143,6 +143,10 @@ class TypedBlock final : public TaskBlock {
       std::destroy(SlotAt(begin), SlotAt(end));
     }
   }
+  bool HasError(std::uint32_t index) const noexcept override {
+    if constexpr (kKeep == Keep::kOutcomes) return !slots_[index].has_value();
+    return false;
+  }
   bool ReplaceResult(std::uint32_t index,
                      const std::exception_ptr& error) noexcept override {
     if constexpr (kKeep == Keep::kOutcomes) {

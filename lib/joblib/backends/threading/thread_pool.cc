@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/threading/thread_team.h"
 #include "joblib/core/warning.h"
+#include "native/affinity.h"
 #include "native/thread.h"
 
 namespace joblib::internal {
@@ -23,10 +24,13 @@ std::atomic<ThreadPool*> the_pool{nullptr};
 
 }  // namespace
 
-void PoolThread::Assign(std::shared_ptr<ThreadTeam> team) {
+void PoolThread::Assign(std::shared_ptr<ThreadTeam> team, bool elsewhere) {
   {
     absl::MutexLock lock(&mu_);
     team_ = std::move(team);
+    if (elsewhere && parker.asleep()) {
+      is_kept_off_ = native::KeepOffThisCpu(id);
+    }
   }
   parker.Unpark();
 }
@@ -42,6 +46,7 @@ bool PoolThread::Retract(const ThreadTeam* team) {
 
 std::shared_ptr<ThreadTeam> PoolThread::TakeAssignment() {
   absl::MutexLock lock(&mu_);
+  if (std::exchange(is_kept_off_, false)) native::UseProcessAffinity();
   return std::exchange(team_, nullptr);
 }
 
@@ -133,6 +138,7 @@ bool ThreadPool::Leave(PoolThread* self) {
 }
 
 void ThreadPool::Loop(PoolThread* self) {
+  self->id = native::ThisThreadId();
   for (;;) {
     const bool called =
         self->parker.Park(native::BusyThreads::MaySpin(),

@@ -27,20 +27,23 @@ class ThreadTeam;
 class PoolThread {
  public:
   // Sends it to work for `team`. It must be nobody's at the moment.
-  void Assign(std::shared_ptr<ThreadTeam> team);
+  // `elsewhere`: the calling thread needs its own CPU meanwhile.
+  void Assign(std::shared_ptr<ThreadTeam> team, bool elsewhere);
   // Undoes Assign unless the thread has begun. True: it is nobody's again.
   bool Retract(const ThreadTeam* team);
   // On the thread itself: what it was assigned to; null if nothing (yet).
   std::shared_ptr<ThreadTeam> TakeAssignment();
 
   native::Parker parker;
-  int worker_index = 0;  // In its team. Written by whoever assigns.
+  int worker_index = 0;              // In its team. Written by whoever assigns.
+  std::atomic<std::uint64_t> id{0};  // native::ThisThreadId().
   // Runs a batch, that is code of the user's. Written by the thread itself.
   std::atomic<bool> in_batch{false};
 
  private:
   absl::Mutex mu_;
   std::shared_ptr<ThreadTeam> team_ ABSL_GUARDED_BY(mu_);
+  bool is_kept_off_ ABSL_GUARDED_BY(mu_) = false;  // A CPU, see Assign.
 };
 
 class ThreadPool {

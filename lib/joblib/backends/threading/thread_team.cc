@@ -87,7 +87,7 @@ bool ThreadTeam::CallFurther() {
   if (thread == &helper_) {
     helper_.parker.Unpark();
   } else {
-    thread->Assign(shared_from_this());
+    thread->Assign(shared_from_this(), ThisThreadWorks());
   }
   return false;
 }
@@ -104,11 +104,16 @@ void ThreadTeam::LendFurther() {
           static_cast<int>(members_.size()) + (caller_helps_ ? 1 : 0);
       members_.push_back(thread);
       called_.push_back(thread);
-      thread->Assign(shared_from_this());
+      thread->Assign(shared_from_this(), ThisThreadWorks());
       thread = nullptr;
     }
   }
   if (thread != nullptr) ThreadPool::Get().TakeBack(thread);
+}
+
+bool ThreadTeam::ThisThreadWorks() const {
+  return (caller_helps_ || serving.team == this) &&
+         native::BusyThreads::MaySpin();
 }
 
 void ThreadTeam::Abort() {

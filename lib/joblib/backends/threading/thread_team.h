@@ -59,6 +59,8 @@ class ThreadTeam final : public BackendCall,
   // one that waits here or, if this is true, one that LendFurther() has to get.
   bool CallFurther() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LendFurther() ABSL_LOCKS_EXCLUDED(mu_);
+  // The calling thread will run tasks itself, and other CPUs may be free.
+  bool ThisThreadWorks() const;
 
   const std::weak_ptr<BatchReceiver> call_;
   const int n_workers_;
