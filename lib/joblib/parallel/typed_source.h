@@ -97,16 +97,31 @@ class TypedBlock final : public TaskBlock {
       slots_ = slots;
     }
   }
-  // `make` gives the call, or what it is made from.
-  template <class Make>
-  void Add(Make&& make) {
-    ::new (calls_ + size) Call(make());
-    ++size;
-  }
-  // Destroys the calls added so far, which never become tasks.
-  void Forget() {
-    for (std::uint32_t i = 0; i < size; ++i) calls_[i].~Call();
-    size = 0;
+  // Reads up to n calls from `position` on, which it moves on. What throws
+  // leaves none.
+  template <bool kMove, class Position, class End>
+  void Fill(std::uint32_t n, Position& position, const End& end) {
+    // Copies, where that is all the same, stay in registers.
+    constexpr bool kCopies = std::is_trivially_copyable_v<Position> &&
+                             std::is_copy_assignable_v<Position>;
+    std::conditional_t<kCopies, Position, Position&> at = position;
+    Call* const calls = calls_;
+    std::uint32_t filled = 0;
+    try {
+      for (; filled < n && !(at == end); ++at) {
+        if constexpr (kMove) {
+          ::new (calls + filled) Call(std::move(*at));
+        } else {
+          ::new (calls + filled) Call(*at);
+        }
+        ++filled;
+      }
+    } catch (...) {
+      std::destroy_n(calls, filled);
+      throw;
+    }
+    if constexpr (kCopies) position = at;
+    size = filled;
   }
   void Run(BatchState& batch) noexcept override {
     std::uint32_t i;
@@ -226,19 +241,9 @@ class TypedSource final : public TaskSource {
     if constexpr (kStores) slots = store_.Reserve(n);
     block->Begin(next_, slots);
     try {
-      for (; block->size < n && !(input.position == input.end);
-           ++input.position) {
-        block->Add([&]() -> decltype(auto) {
-          if constexpr (kMoves) {
-            return std::move(*input.position);
-          } else {
-            return *input.position;
-          }
-        });
-      }
+      block->template Fill<kMoves>(n, input.position, input.end);
     } catch (...) {
-      // Whatever the block holds was not read, as far as the call goes.
-      block->Forget();
+      // Whatever was read before was not, as far as the call goes.
       if constexpr (kStores) store_.Unreserve(n);
       throw;
     }

@@ -27,9 +27,8 @@ ThreadTeam::ThreadTeam(std::weak_ptr<BatchReceiver> call, int n_workers,
                        bool caller_helps)
     : call_(std::move(call)),
       n_workers_(n_workers),
-      caller_helps_(caller_helps) {
-  std::fegetenv(&float_environment_);
-}
+      caller_helps_(caller_helps),
+      float_environment_(native::FloatEnvironment::OfThisThread()) {}
 
 // A batch that comes too late is dropped, that is reported, when the lock is
 // released: parameters outlive the function's own objects.
@@ -142,6 +141,7 @@ ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
     {
       absl::MutexLock lock(&mu_);
       Remove(called_, thread);
+      if (thread == &helper_) helping_ = true;
       if (closed_ || (over != nullptr && over->load())) return Turn::kLeave;
       if (!queue_.empty()) {
         *batch = queue_.Pop();
@@ -173,7 +173,7 @@ void ThreadTeam::BatchEnded() {
 void ThreadTeam::Serve(PoolThread* thread) {
   native::BusyThreads::Add(1);
   serving = {this, thread};
-  std::fesetenv(&float_environment_);
+  float_environment_.UseOnThisThread();
   Turn turn;
   for (;;) {
     Batch batch;
@@ -194,10 +194,6 @@ void ThreadTeam::Serve(PoolThread* thread) {
 void ThreadTeam::Help(const std::atomic<bool>& over) {
   const Serving outer = std::exchange(serving, {this, &helper_});
   native::BusyThreads::Add(1);
-  {
-    absl::MutexLock lock(&mu_);
-    helping_ = true;
-  }
   for (;;) {
     Batch batch;
     const Turn turn = NextTurn(&helper_, &over, &batch);

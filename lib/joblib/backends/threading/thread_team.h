@@ -11,7 +11,6 @@
 #define JOBLIB_BACKENDS_THREADING_THREAD_TEAM_H_
 
 #include <atomic>
-#include <cfenv>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -20,6 +19,7 @@
 #include "joblib/backends/threading/batch_queue.h"
 #include "joblib/backends/threading/thread_pool.h"
 #include "joblib/core/batch_state.h"
+#include "native/float_environment.h"
 
 namespace joblib::internal {
 
@@ -65,7 +65,7 @@ class ThreadTeam final : public BackendCall,
   const std::weak_ptr<BatchReceiver> call_;
   const int n_workers_;
   const bool caller_helps_;
-  std::fenv_t float_environment_;
+  const native::FloatEnvironment float_environment_;  // The caller's.
   PoolThread helper_;  // The calling thread, worker 0 if it helps.
 
   using Threads = absl::InlinedVector<PoolThread*, 8>;
