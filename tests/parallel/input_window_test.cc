@@ -138,7 +138,8 @@ TEST(InputWindowTest, StrictCountsWhatWasNotTakenYet) {
 
 TEST(InputWindowTest, ThreadsShareTheFirstWindowOut) {
   InputWindow window(
-      {.sizes = Sizes::kThreads, .n_jobs = 4, .pre_dispatch = 8});
+      {.sizes = Sizes::kThreads, .n_jobs = 4, .pre_dispatch = 16});
+  // Two batches for each worker.
   EXPECT_EQ(window.NextRead(), 2);
   // A short input is shared out by its length.
   InputWindow shorter(
