@@ -189,7 +189,8 @@ void Dispatcher::SubmitNext() {
   if (window_.weighs_since_dispatch()) batch->dispatched = Clock::now();
   if (plan_.timeout.has_value()) open_.insert(first);
   if (plan_.return_as == ReturnAs::kGenerator) by_first_.emplace(first, batch);
-  submitting_ = true;
+  submitting_ = batch;
+  submitter_ = CurrentThread();
   dropped_in_submit_ = false;
   std::exception_ptr error;
   mu_.Unlock();
@@ -199,7 +200,7 @@ void Dispatcher::SubmitNext() {
     error = std::current_exception();
   }
   mu_.Lock();
-  submitting_ = false;
+  submitting_ = nullptr;
   submitted_ = true;
   if (error != nullptr) {
     AbortLocked(std::move(error));

@@ -195,7 +195,9 @@ class Dispatcher final : public BatchReceiver {
 
   // The input.
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
-  bool submitting_ ABSL_GUARDED_BY(mu_) = false;
+  // The batch that submit() has, and the thread that is in it.
+  const BatchState* submitting_ ABSL_GUARDED_BY(mu_) = nullptr;
+  const ThreadState* submitter_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool submitted_ ABSL_GUARDED_BY(mu_) = false;  // Since the last read.
   bool dropped_in_submit_ ABSL_GUARDED_BY(mu_) = false;
   bool exhausted_ ABSL_GUARDED_BY(mu_) = false;

@@ -117,9 +117,11 @@ void Dispatcher::DropBatch(BatchState& batch) {
   std::exception_ptr error;
   {
     absl::MutexLock lock(&mu_);
-    dropped_in_submit_ = submitting_;
+    const bool in_submit =
+        submitting_ == &batch && submitter_ == CurrentThread();
+    dropped_in_submit_ |= in_submit;
     // What submit() throws, if it does, says more.
-    if (!aborted_ && (!submitting_ || plan_.return_as == ReturnAs::kOutcomes)) {
+    if (!aborted_ && (!in_submit || plan_.return_as == ReturnAs::kOutcomes)) {
       error = std::make_exception_ptr(CancelledError(
           "The backend dropped a batch of tasks without running it."));
     }
