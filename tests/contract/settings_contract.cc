@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "native/capture_for_test.h"
 #include "tests/contract/contract.h"
+#include "tests/testing/left_open.h"
 
 namespace joblib::testing {
 namespace {
@@ -42,8 +43,7 @@ TEST_P(BackendContractTest, AScopeThatATaskLeavesOpenEndsWithIt) {
   Parallel{With()}(each(range(100), [&](int) {
     return delayed([&wrong] {
       if (ActiveNJobs() == 5) ++wrong;
-      // Never ended.
-      new parallel_config({.backend = "sequential", .n_jobs = 5});
+      LeaveScopeOpen({.backend = "sequential", .n_jobs = 5});
     })();
   }));
   EXPECT_EQ(wrong, 0);
@@ -51,16 +51,15 @@ TEST_P(BackendContractTest, AScopeThatATaskLeavesOpenEndsWithIt) {
 }
 
 TEST_P(BackendContractTest, AScopeThatAFailingTaskLeavesOpenEndsWithIt) {
-  EXPECT_THROW(
-      Parallel{With()}(each(range(3),
-                            [&](int) {
-                              return delayed([] {
-                                new parallel_config(
-                                    {.backend = "sequential", .n_jobs = 5});
-                                throw 42;
-                              })();
-                            })),
-      int);
+  EXPECT_THROW(Parallel{With()}(each(
+                   range(3),
+                   [&](int) {
+                     return delayed([] {
+                       LeaveScopeOpen({.backend = "sequential", .n_jobs = 5});
+                       throw 42;
+                     })();
+                   })),
+               int);
   EXPECT_NE(ActiveNJobs(), 5);
 }
 

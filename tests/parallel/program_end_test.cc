@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "tests/testing/gates.h"
+#include "tests/testing/left_open.h"
 #include "tests/testing/run_self.h"
 
 namespace joblib {
@@ -131,7 +132,7 @@ int ThreadEnds() {
   std::thread([] {
     thread_local AtThreadsEnd object;
     (void)object;
-    new parallel_config({.backend = "threading", .n_jobs = 3});
+    testing::LeaveScopeOpen({.backend = "threading", .n_jobs = 3});
     std::printf("%d\n", Sum(Parallel()));
   }).join();
   return 7;

@@ -11,6 +11,7 @@
 #include "joblib/joblib.h"
 #include "native/affinity.h"
 #include "tests/testing/gates.h"
+#include "tests/testing/left_open.h"
 
 namespace joblib {
 namespace {
@@ -75,7 +76,7 @@ TEST_F(RoundingTest, NestedCallsToo) {
 TEST(ThreadStateTest, AScopeThatATaskLeavesOpenIsNotTheNextCalls) {
   for (int round = 0; round < 20; ++round) {
     Parallel({.n_jobs = 3, .backend = "threading"})(each(range(30), [](int) {
-      return delayed([] { new parallel_config({.n_jobs = 77}); })();
+      return delayed([] { testing::LeaveScopeOpen({.n_jobs = 77}); })();
     }));
     std::atomic<int> wrong{0};
     Parallel({.n_jobs = 3, .backend = "threading"})(each(range(30), [&](int) {
