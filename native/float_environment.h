@@ -1,6 +1,6 @@
 // FloatEnvironment: how a thread rounds, flushes to zero and traps, to be given
-// to another thread. What <cfenv> does, without the flags that have been raised
-// and at a tenth of the time where the processor's registers are known.
+// to another thread. What <cfenv> does; where the processor's registers are
+// known, without the flags that have been raised.
 //
 // Thread-safety: each call is about the calling thread. Source: Intel 64 and
 // IA-32 Architectures Software Developer's Manual, volume 1, 8.1.5 and 10.2.3.

@@ -310,7 +310,8 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
     uncounted_.push_back({completed_, reporter_.Elapsed()});
   }
   if (reporter_.has_progress()) NotifyCaller();
-  if (backend_call_ != nullptr) backend_call_->BatchEnded();
+  // A batch that was only dropped says nothing of this thread.
+  if (ran && backend_call_ != nullptr) backend_call_->BatchEnded();
   in_flight_ -= size;
   batch_ended_ = true;
   if (error != nullptr) AbortLocked(std::move(error));

@@ -11,7 +11,7 @@ namespace {
 // would make a long list of results exist twice.
 constexpr std::size_t kMinPagesBytes = std::size_t{256} << 10;
 
-// Plain new is several times as fast as one that is told an alignment.
+// Plain new costs less than one that is told an alignment.
 bool NeedsAlignedNew(std::size_t alignment) {
   return alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 }

@@ -12,6 +12,7 @@
 #define JOBLIB_BACKENDS_THREADING_THREAD_POOL_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 

@@ -166,7 +166,8 @@ ThreadTeam::Turn ThreadTeam::NextTurn(PoolThread* thread,
 }
 
 void ThreadTeam::BatchEnded() {
-  if (serving.thread == nullptr) return;
+  // Else a batch that a task of another call ran.
+  if (serving.team != this) return;
   serving.thread->in_batch.store(false, std::memory_order_release);
 }
 
@@ -174,12 +175,14 @@ void ThreadTeam::Serve(PoolThread* thread) {
   native::BusyThreads::Add(1);
   serving = {this, thread};
   float_environment_.UseOnThisThread();
+  // The next team's may be written while this thread is on its way out.
+  const int worker_index = thread->worker_index;
   Turn turn;
   for (;;) {
     Batch batch;
     turn = NextTurn(thread, nullptr, &batch);
     if (turn != Turn::kRun) break;
-    BatchReceiver::Run(std::move(batch), thread->worker_index);
+    BatchReceiver::Run(std::move(batch), worker_index);
   }
   serving = {};
   native::BusyThreads::Add(-1);

@@ -41,7 +41,6 @@ class ThreadTeam final : public BackendCall,
   void WakeHelper() override { helper_.parker.Unpark(); }
   int workers() const override ABSL_LOCKS_EXCLUDED(mu_);
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
-
   void BatchEnded() override;
 
   // What a leased thread does; afterwards it is back in the pool, or waits to
