@@ -166,6 +166,54 @@ TEST(TimeoutTest, CollectKeepsTheResultsOfTheOthers) {
   while (left->ended < 1) std::this_thread::yield();
 }
 
+// A stop drops the queued batches of its call on the thread that asks for it:
+// that says nothing of what this thread does for its own call.
+TEST(TimeoutTest, AThreadThatStoppedAnotherCallStaysWithItsTask) {
+  StopSource stop;
+  Meeting both_run(3);
+  Gate release_other;
+  std::thread other([&] {
+    EXPECT_THROW(
+        Parallel({.n_jobs = 2,
+                  .backend = "threading",
+                  .batch_size = 1,
+                  .pre_dispatch = "all",
+                  .stop_token = stop.token()})(each(range(10),
+                                                    [&](int) {
+                                                      return delayed([&] {
+                                                        both_run.Arrive();
+                                                        release_other.Wait();
+                                                      })();
+                                                    })),
+        CancelledError);
+  });
+  EXPECT_TRUE(both_run.Arrive());
+  const auto left = std::make_shared<Left>();
+  EXPECT_THROW(Parallel({.n_jobs = 2, .backend = "threading", .timeout = 0.2})(
+                   each(range(2),
+                        [left, &stop](int i) {
+                          return delayed([left, stop](int n) mutable {
+                            if (n == 0) stop.request_stop();
+                            left->release.Wait();
+                            ++left->ended;
+                          })(i);
+                        })),
+               TimeoutError);
+  release_other.Open();
+  other.join();
+  constexpr int kAll = 8;  // More than there are idle threads.
+  Meeting all(kAll);
+  std::atomic<int> met{0};
+  Parallel({.n_jobs = kAll, .backend = "threading"})(
+      each(range(kAll), [&](int) {
+        return delayed(
+            [&] { met += all.Arrive(std::chrono::seconds(10)) ? 1 : 0; })();
+      }));
+  EXPECT_EQ(met, kAll);
+  left->release.Open();
+  while (left->ended < 2) std::this_thread::yield();
+}
+
 TEST(TimeoutTest, ZeroIsADeadlineAtOnce) {
   const auto left = std::make_shared<Left>();
   EXPECT_THROW(Parallel({.n_jobs = 2, .backend = "threading", .timeout = 0})(
