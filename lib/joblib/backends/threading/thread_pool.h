@@ -36,7 +36,9 @@ class PoolThread {
   std::shared_ptr<ThreadTeam> TakeAssignment();
 
   native::Parker parker;
-  int worker_index = 0;              // In its team. Written by whoever assigns.
+  // In its team. Written by whoever assigns, also while a thread on its way out
+  // of its last team reads it in vain.
+  std::atomic<int> worker_index{0};
   std::atomic<std::uint64_t> id{0};  // native::ThisThreadId().
   // Runs a batch, that is code of the user's. Written by the thread itself.
   std::atomic<bool> in_batch{false};

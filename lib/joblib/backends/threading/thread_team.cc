@@ -99,8 +99,9 @@ void ThreadTeam::LendFurther() {
       --leased_;
       pool_is_empty_ = true;
     } else if (!closed_) {
-      thread->worker_index =
-          static_cast<int>(members_.size()) + (caller_helps_ ? 1 : 0);
+      thread->worker_index.store(
+          static_cast<int>(members_.size()) + (caller_helps_ ? 1 : 0),
+          std::memory_order_relaxed);
       members_.push_back(thread);
       called_.push_back(thread);
       thread->Assign(shared_from_this(), ThisThreadWorks());
@@ -176,7 +177,8 @@ void ThreadTeam::Serve(PoolThread* thread) {
   serving = {this, thread};
   float_environment_.UseOnThisThread();
   // The next team's may be written while this thread is on its way out.
-  const int worker_index = thread->worker_index;
+  const int worker_index =
+      thread->worker_index.load(std::memory_order_relaxed);
   Turn turn;
   for (;;) {
     Batch batch;
@@ -202,7 +204,7 @@ void ThreadTeam::Help(const std::atomic<bool>& over) {
     const Turn turn = NextTurn(&helper_, &over, &batch);
     if (turn == Turn::kLeave) break;
     if (turn == Turn::kRun) {
-      BatchReceiver::Run(std::move(batch), helper_.worker_index);
+      BatchReceiver::Run(std::move(batch), /*worker_index=*/0);
       continue;
     }
     native::BusyThreads::Add(-1);
