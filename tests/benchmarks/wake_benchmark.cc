@@ -3,7 +3,8 @@
 // same moment, one bare futex wake of a thread that has slept as long.
 //
 // Counters: call_us and wake_us (medians of the calls), both_percent (calls in
-// which two threads had tasks).
+// which two threads had tasks), bare_in_time_percent (bare wakes that took less
+// than three tasks take one thread: later than that, nothing is left).
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -105,6 +106,10 @@ void BM_WakePool(benchmark::State& state) {
   state.counters["call_us"] = Median(calls);
   state.counters["wake_us"] = Median(wakes);
   state.counters["both_percent"] = 100.0 * both / kCalls;
+  const auto in_time = std::count_if(wakes.begin(), wakes.end(), [](double us) {
+    return us < std::chrono::duration<double, std::micro>(3 * kTask).count();
+  });
+  state.counters["bare_in_time_percent"] = 100.0 * in_time / kCalls;
 }
 BENCHMARK(BM_WakePool)->Iterations(kCalls)->UseRealTime();
 

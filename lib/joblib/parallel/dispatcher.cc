@@ -25,7 +25,8 @@ bool CallerHelps(const CallPlan& plan) {
 }
 
 InputWindow::Options WindowOptions(const CallPlan& plan,
-                                   const TaskSource& source) {
+                                   const TaskSource& source,
+                                   bool caller_helps) {
   using AutoBatch = BackendAccess::AutoBatch;
   InputWindow::Options options;
   const AutoBatch automatic = BackendAccess::auto_batch(*plan.backend);
@@ -43,6 +44,7 @@ InputWindow::Options WindowOptions(const CallPlan& plan,
   options.strict = plan.return_as == ReturnAs::kGenerator ||
                    plan.return_as == ReturnAs::kGeneratorUnordered;
   options.n_tasks = source.n_tasks();
+  options.caller_helps = caller_helps;
   return options;
 }
 
@@ -58,7 +60,7 @@ Dispatcher::Dispatcher(CallPlan plan, std::shared_ptr<TaskSource> source)
       asymmetric_(native::HeavyFenceAvailable()),
       caller_task_(CurrentThread()->task),
       source_(std::move(source)),
-      window_(WindowOptions(plan_, *source_)),
+      window_(WindowOptions(plan_, *source_, caller_helps_)),
       reporter_(plan_.verbose, plan_.requested_n_jobs, source_->n_tasks(),
                 plan_.progress) {
   if (!plan_.trace.empty()) trace_file_ = &TraceFile::At(plan_.trace);

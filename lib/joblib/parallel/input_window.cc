@@ -70,13 +70,15 @@ std::uint32_t InputWindow::NextThreadRead() const {
   const std::int64_t left =
       options_.n_tasks < 0 ? kUnbounded : options_.n_tasks - dispatched_;
   // A call shorter than its window is shared out at once: a thread without work
-  // takes its part from the others anyway. Of a longer one two batches for each
+  // takes its part from the others anyway, and so the last one is called only
+  // when the calling thread has begun. Of a longer one two batches for each
   // worker are under way, so that nobody waits for the one who reads.
   const std::int64_t most = options_.pre_dispatch.value_or(kUnbounded);
   const bool is_short = options_.n_tasks >= 0 && options_.n_tasks <= most;
   const std::int64_t window = is_short ? options_.n_tasks : most;
   const std::int64_t n_batches =
-      is_short ? options_.n_jobs : std::int64_t{2} * options_.n_jobs;
+      is_short ? std::max(1, options_.n_jobs - (options_.caller_helps ? 1 : 0))
+               : std::int64_t{2} * options_.n_jobs;
   const std::int64_t share =
       std::clamp<std::int64_t>((window - 1) / n_batches + 1, 1, kBlindBatch);
   std::int64_t n = thread_sizer_.size();

@@ -41,6 +41,7 @@ class InputWindow {
     // Generators: never more than pre_dispatch tasks dispatched and not taken.
     bool strict = false;
     std::int64_t n_tasks = -1;
+    bool caller_helps = false;  // Is one of the n_jobs workers.
   };
   explicit InputWindow(const Options& options);
 
