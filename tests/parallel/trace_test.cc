@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -170,6 +171,24 @@ TEST_P(TraceTest, CollectTellsOfAllTasksAndMarksTheFailedOnes) {
   ExpectTold(events, diary);
   for (const Json& event : events) {
     EXPECT_EQ(IsFailed(event), ArgumentOf(event, "task") % 10 == 9);
+  }
+}
+
+TEST_P(TraceTest, ATaskWhoseTimeIsOverIsMarkedAsFailed) {
+  const std::string path = FreshPath();
+  Parallel({.n_jobs = GetParam().n_jobs,
+            .backend = GetParam().backend,
+            .task_timeout = 0.5,
+            .trace = path})
+      .collect(each(range(4), [](int i) {
+        return delayed([](int task) {
+          while (task == 2 && !stop_requested()) std::this_thread::yield();
+        })(i);
+      }));
+  const Json::Items events = EventsOf(path);
+  EXPECT_THAT(events, SizeIs(4));
+  for (const Json& event : events) {
+    EXPECT_EQ(IsFailed(event), ArgumentOf(event, "task") == 2);
   }
 }
 

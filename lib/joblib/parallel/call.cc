@@ -195,10 +195,11 @@ void SequentialLoop::BeginSlowly() {
 std::exception_ptr SequentialLoop::EndSlowly() {
   SequentialWatch& watch = *watch_;
   ++watch.completed;
-  watch.TaskDone(/*failed=*/false);
+  const bool is_late = context_.deadline.has_value() &&
+                       std::chrono::steady_clock::now() >= *context_.deadline;
+  watch.TaskDone(/*failed=*/is_late);
   std::exception_ptr late;
-  if (context_.deadline.has_value() &&
-      std::chrono::steady_clock::now() >= *context_.deadline) {
+  if (is_late) {
     late = std::make_exception_ptr(TimeoutError(absl::StrFormat(
         "task_timeout: task %d was still running after %g s.",
         watch.dispatched - 1,

@@ -169,14 +169,17 @@ void Dispatcher::TaskStarts(Tracked& batch) {
 
 void Dispatcher::TaskEnded(Tracked& batch, std::uint32_t index) {
   const std::int64_t task = batch.block->first + index;
-  if (trace_file_ != nullptr) {
-    trace_.push_back({task, batch.task.worker_index, native::ThisThreadId(),
-                      batch.task_started, Clock::now(),
-                      batch.failed || batch.block->HasError(index)});
+  const Clock::time_point now = Clock::now();
+  if (plan_.task_timeout.has_value() && !batch.failed) {
+    batch.late |= now - batch.task_started >= *plan_.task_timeout;
   }
-  if (!plan_.task_timeout.has_value() || batch.failed) return;
-  batch.late |= Clock::now() - batch.task_started >= *plan_.task_timeout;
-  if (!batch.late) return;
+  if (trace_file_ != nullptr) {
+    trace_.push_back(
+        {task, batch.task.worker_index, native::ThisThreadId(),
+         batch.task_started, now,
+         batch.failed || batch.late || batch.block->HasError(index)});
+  }
+  if (!batch.late || batch.failed) return;
   const auto error = std::make_exception_ptr(TimeoutError(absl::StrFormat(
       "task_timeout: task %d was still running after %g s.", task,
       std::chrono::duration<double>(*plan_.task_timeout).count())));
