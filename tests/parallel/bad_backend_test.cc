@@ -1,151 +1,31 @@
 // Backends of users that don't keep their side of the contract, or only just.
-#include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
+#include "tests/parallel/faulty_backend.h"
 #include "tests/testing/gates.h"
 #include "tests/testing/warning_collector.h"
 
 namespace joblib {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
-using testing::Gate;
+using testing::FaultyBackend;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::Planned;
 using ::testing::SizeIs;
 using ::testing::ThrowsMessage;
-using testing::WarningCollector;
-
-// Two threads that run what they are given, and are joined at the end.
-class Workers {
- public:
-  Workers() {
-    for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { Loop(); });
-  }
-  ~Workers() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  void Add(std::function<void()> work) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      queue_.push_back(std::move(work));
-    }
-    changed_.notify_one();
-  }
-
- private:
-  void Loop() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [this] { return over_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      std::function<void()> work = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      work();
-      work = nullptr;
-      lock.lock();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
-  bool over_ = false;
-  std::vector<std::thread> threads_;
-};
-
-struct Planned : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// A proper backend, but for the method that `fault` names.
-class FaultyBackend : public ParallelBackendBase {
- public:
-  explicit FaultyBackend(std::string fault) : fault_(std::move(fault)) {}
-
-  int effective_n_jobs(NJobs) const override {
-    Throw("effective_n_jobs");
-    return 2;
-  }
-  int configure(NJobs n_jobs, const BackendParams& params) override {
-    Throw("configure");
-    return ParallelBackendBase::configure(n_jobs, params);
-  }
-  void start_call() override { Throw("start_call"); }
-  void submit(Batch batch) override {
-    const testing::Crowd::Visit visit(in_submit);
-    if (++submitted == 3) Throw("submit");
-    const auto kept = std::make_shared<Batch>(std::move(batch));
-    workers_.Add([kept] { kept->run(); });
-    if (submitted == 3) Throw("after submit");
-  }
-  void stop_call() override { Throw("stop_call"); }
-  void terminate() override { Throw("terminate"); }
-  void abort_everything(bool) override { Throw("abort_everything"); }
-  std::pair<std::shared_ptr<ParallelBackendBase>, NJobs> get_nested_backend()
-      const override {
-    Throw("get_nested_backend");
-    return {nullptr, none};
-  }
-  bool supports_timeout() const override {
-    Throw("supports_timeout");
-    return true;
-  }
-  bool supports_return_generator() const override {
-    Throw("supports_return_generator");
-    return true;
-  }
-
-  void Repair() { fault_.clear(); }
-  testing::Crowd in_submit;
-  std::atomic<int> submitted{0};
-
- private:
-  void Throw(const char* method) const {
-    if (fault_ == method) throw Planned(fault_);
-  }
-  std::string fault_;
-  Workers workers_;
-};
-
-class FaultyBackendTest : public ::testing::TestWithParam<std::string> {
- protected:
-  const std::shared_ptr<FaultyBackend> backend_ =
-      std::make_shared<FaultyBackend>(GetParam());
-  const WarningCollector warnings_;
-
-  // What running the tasks, of which `failing` throws, ends with.
-  template <class Run>
-  std::string ErrorOf(Run run) {
-    try {
-      run();
-      return "";
-    } catch (const Planned& e) {
-      return e.what();
-    } catch (int) {
-      return "task";
-    }
-  }
-};
+using testing::Workers;
 
 auto Tasks(int n, int failing = -1) {
   return each(range(n), [failing](int i) {
@@ -155,82 +35,6 @@ auto Tasks(int n, int failing = -1) {
     })(i);
   });
 }
-
-TEST_P(FaultyBackendTest, ItsExceptionIsTheCallsError) {
-  Parallel parallel({.n_jobs = 2, .backend = backend_, .timeout = 60});
-  const bool throws = GetParam() != "abort_everything" &&
-                      GetParam() != "supports_return_generator";
-  EXPECT_EQ(ErrorOf([&] { parallel(Tasks(20)); }), throws ? GetParam() : "");
-  // The object is free again, and the backend repaired works.
-  backend_->Repair();
-  EXPECT_THAT(parallel(Tasks(3)), ElementsAre(0, 1, 2));
-  EXPECT_EQ(backend_->in_submit.most(), GetParam() == "" ? 0 : 1);
-  EXPECT_THAT(warnings_.messages(), IsEmpty());
-}
-
-TEST_P(FaultyBackendTest, ATasksErrorComesFirst) {
-  Parallel parallel({.n_jobs = 2, .backend = backend_, .timeout = 60});
-  const bool late = GetParam() == "abort_everything" ||
-                    GetParam() == "stop_call" || GetParam() == "terminate";
-  const std::string error = ErrorOf([&] { parallel(Tasks(20, 0)); });
-  if (late) {
-    EXPECT_EQ(error, "task");
-    EXPECT_THAT(warnings_.messages(), ElementsAre(HasSubstr(GetParam())));
-  } else {
-    EXPECT_NE(error, "");
-  }
-  backend_->Repair();
-  EXPECT_THAT(parallel(Tasks(3)), ElementsAre(0, 1, 2));
-}
-
-TEST_P(FaultyBackendTest, Generators) {
-  Parallel parallel({.n_jobs = 2, .backend = backend_, .timeout = 60});
-  const bool throws = GetParam() != "abort_everything";
-  EXPECT_EQ(ErrorOf([&] {
-              for (int r : parallel.generator(Tasks(20))) (void)r;
-            }),
-            throws ? GetParam() : "");
-  // Dropped half read: nothing is thrown by a destructor.
-  backend_->submitted = 0;
-  ErrorOf([&] {
-    auto results = parallel.generator(Tasks(20));
-    results.begin();
-  });
-  backend_->Repair();
-  int n = 0;
-  for (int r : parallel.generator(Tasks(20))) EXPECT_EQ(r, n++);
-  EXPECT_EQ(n, 20);
-}
-
-TEST_P(FaultyBackendTest, Collect) {
-  Parallel parallel({.n_jobs = 2, .backend = backend_});
-  ErrorOf([&] { EXPECT_THAT(parallel.collect(Tasks(20)), SizeIs(20)); });
-  backend_->Repair();
-  EXPECT_THAT(parallel.collect(Tasks(20)), SizeIs(20));
-}
-
-TEST_P(FaultyBackendTest, Sessions) {
-  Parallel parallel({.n_jobs = 2, .backend = backend_});
-  ErrorOf([&] {
-    auto session = parallel.session();
-    ErrorOf([&] { parallel(Tasks(20)); });
-    ErrorOf([&] { parallel(Tasks(20)); });
-  });
-  backend_->Repair();
-  EXPECT_THAT(parallel(Tasks(3)), ElementsAre(0, 1, 2));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Every, FaultyBackendTest,
-    ::testing::Values("effective_n_jobs", "configure", "start_call", "submit",
-                      "after submit", "stop_call", "terminate",
-                      "abort_everything", "get_nested_backend",
-                      "supports_timeout", "supports_return_generator"),
-    [](const auto& info) {
-      std::string name = info.param;
-      std::replace(name.begin(), name.end(), ' ', '_');
-      return name;
-    });
 
 // A backend whose submit is the test's.
 class SubmitBackend final : public ParallelBackendBase {

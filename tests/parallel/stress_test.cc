@@ -13,8 +13,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,10 +23,17 @@
 #include "gtest/gtest.h"
 #include "joblib/backends/threading/thread_pool.h"
 #include "joblib/joblib.h"
+#include "tests/parallel/stress_plan.h"
 #include "tests/testing/gates.h"
 
 namespace joblib {
 namespace {
+
+using testing::Dice;
+using testing::How;
+using testing::Kind;
+using testing::Plan;
+using testing::RandomPlan;
 
 int rounds = 300;
 std::uint64_t first_seed = 1;
@@ -50,119 +55,6 @@ class Inline final : public ParallelBackendBase {
   void submit(Batch batch) override { batch.run(); }
   bool supports_sharedmem() const override { return true; }
 };
-
-enum class Kind { kSequential, kThreading, kThreadPerBatch, kInline };
-enum class How { kList, kCollect, kOrdered, kUnordered, kDropped };
-
-// What one call is to be. -1: not.
-struct Plan {
-  Kind kind = Kind::kThreading;
-  How how = How::kList;
-  int n_jobs = 2;
-  int n_tasks = 10;
-  int batch_size = -1;
-  std::string pre_dispatch = "2 * n_jobs";
-  bool tells_length = true;
-  bool caller_runs = true;
-  bool progress = false;
-  bool text_results = false;
-  int task_throws = -1;
-  int input_throws = -1;
-  int callback_throws = -1;
-  int stops = -1;
-  int hangs = -1;  // With a timeout.
-  int taken = 0;   // Results, before a generator is dropped.
-  int nesting = 0;
-  std::uint64_t flavour = 0;  // Of the tasks' lengths.
-
-  bool plain_loop() const { return kind == Kind::kSequential || n_jobs == 1; }
-  bool concurrent() const { return !plain_loop() && kind != Kind::kInline; }
-  std::string ToString() const {
-    std::ostringstream text;
-    text << "kind " << static_cast<int>(kind) << " how "
-         << static_cast<int>(how) << " n_jobs " << n_jobs << " n_tasks "
-         << n_tasks << " batch_size " << batch_size << " pre_dispatch "
-         << pre_dispatch << " tells_length " << tells_length << " caller_runs "
-         << caller_runs << " progress " << progress << " text_results "
-         << text_results << " task_throws " << task_throws << " input_throws "
-         << input_throws << " callback_throws " << callback_throws << " stops "
-         << stops << " hangs " << hangs << " taken " << taken << " nesting "
-         << nesting;
-    return text.str();
-  }
-};
-
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : engine_(seed) {}
-  int Below(int n) { return static_cast<int>(engine_() % n); }
-  bool OneIn(int n) { return Below(n) == 0; }
-  template <class T>
-  T Of(std::initializer_list<T> values) {
-    return *(values.begin() + Below(static_cast<int>(values.size())));
-  }
-  std::uint64_t Any() { return engine_(); }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-Plan RandomPlan(Dice& dice) {
-  Plan plan;
-  plan.kind = dice.Of({Kind::kSequential, Kind::kThreading, Kind::kThreading,
-                       Kind::kThreading, Kind::kThreading,
-                       Kind::kThreadPerBatch, Kind::kInline});
-  plan.how = dice.Of({How::kList, How::kList, How::kCollect, How::kOrdered,
-                      How::kUnordered, How::kDropped});
-  plan.n_jobs = dice.Of({1, 2, 2, 3, 4, 8});
-  plan.n_tasks = dice.Below(dice.Of({4, 50, 50, 1000}));
-  if (plan.kind == Kind::kThreadPerBatch) {
-    plan.n_tasks = std::min(plan.n_tasks, 100);
-  }
-  if (dice.OneIn(2)) plan.batch_size = 1 + dice.Below(dice.Of({1, 5, 100}));
-  plan.pre_dispatch = dice.Of<const char*>(
-      {"2 * n_jobs", "2 * n_jobs", "all", "1", "n_jobs", "17", "64"});
-  if (plan.kind == Kind::kThreadPerBatch && plan.pre_dispatch == "all") {
-    plan.pre_dispatch = "4";
-  }
-  plan.tells_length = dice.OneIn(2);
-  plan.caller_runs = !dice.OneIn(4);
-  plan.progress = dice.OneIn(4);
-  plan.text_results = dice.OneIn(2);
-  const int some_task = dice.Below(plan.n_tasks + 1);
-  switch (dice.Below(10)) {
-    case 0:
-    case 1:
-      plan.task_throws = some_task;
-      break;
-    case 2:
-      plan.input_throws = some_task;
-      break;
-    case 3:
-      plan.stops = some_task;
-      break;
-    case 4:
-      plan.progress = true;
-      plan.callback_throws = some_task;
-      break;
-    case 5:
-      plan.task_throws = some_task;
-      plan.input_throws = dice.Below(plan.n_tasks + 1);
-      plan.stops = dice.Below(plan.n_tasks + 1);
-      break;
-    case 6:
-      if (plan.concurrent() && plan.n_tasks > 0) {
-        plan.hangs = dice.Below(plan.n_tasks);
-      }
-      break;
-    default:
-      break;
-  }
-  plan.taken = dice.Below(plan.n_tasks + 1);
-  plan.nesting = dice.OneIn(5) ? 1 + dice.Below(2) : 0;
-  plan.flavour = dice.Any();
-  return plan;
-}
 
 struct Planned {
   int task;
