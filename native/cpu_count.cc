@@ -124,7 +124,6 @@ absl::StatusOr<CpuCountAnswer> CountCpus(
 }
 
 absl::StatusOr<CpuCountAnswer> CpuCount(bool only_physical_cores) {
-  if (MultiprocessingIsOff()) return CpuCountAnswer{.count = 1};
   return CountCpus(MachineForCount(), GetEnv("LOKY_MAX_CPU_COUNT"),
                    only_physical_cores);
 }

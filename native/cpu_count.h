@@ -65,7 +65,8 @@ absl::StatusOr<CpuCountAnswer> CountCpus(
 bool MultiprocessingIsOff();
 
 // The count for this process now: CountCpus over the machine and the
-// environment. JOBLIB_MULTIPROCESSING=0 makes it 1, as in joblib.
+// environment. Where MultiprocessingIsOff() joblib's count is 1: the caller asks
+// that, and once, as it is not for each call.
 // About 0.6 us; once a second, when the system's files are read again, 0.2 ms.
 // The first count of physical cores takes some milliseconds more.
 absl::StatusOr<CpuCountAnswer> CpuCount(bool only_physical_cores = false);

@@ -294,13 +294,12 @@ INSTANTIATE_TEST_SUITE_P(Machines, CpuCountTableTest,
                            return c.param.name;
                          });
 
-TEST_F(CpuCountTest, WithoutMultiprocessingThereIsOne) {
-  SetMachineForTest(WithAffinity(8));
+TEST_F(CpuCountTest, MultiprocessingIsOffWhereTheVariableIsZero) {
+  EXPECT_FALSE(MultiprocessingIsOff());
   setenv("JOBLIB_MULTIPROCESSING", "0", 1);
-  EXPECT_EQ(CpuCount()->count, 1);
-  EXPECT_EQ(CpuCount(/*only_physical_cores=*/true)->count, 1);
+  EXPECT_TRUE(MultiprocessingIsOff());
   setenv("JOBLIB_MULTIPROCESSING", "1", 1);
-  EXPECT_EQ(CpuCount()->count, 8);
+  EXPECT_FALSE(MultiprocessingIsOff());
 }
 
 TEST_F(CpuCountTest, TheErrorNamesVariableAndValue) {

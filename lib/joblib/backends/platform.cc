@@ -52,6 +52,7 @@ Platform CurrentPlatform() {
 }  // namespace
 
 int CpuCount(bool only_physical_cores) {
+  if (MultiprocessingIsOff()) return 1;
   const absl::StatusOr<native::CpuCountAnswer> answer =
       native::CpuCount(only_physical_cores);
   if (!answer.ok()) {
