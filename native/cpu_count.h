@@ -65,10 +65,10 @@ absl::StatusOr<CpuCountAnswer> CountCpus(
 bool MultiprocessingIsOff();
 
 // The count for this process now: CountCpus over the machine and the
-// environment. Where MultiprocessingIsOff() joblib's count is 1: the caller asks
-// that, and once, as it is not for each call.
-// About 0.6 us; once a second, when the system's files are read again, 0.2 ms.
-// The first count of physical cores takes some milliseconds more.
+// environment. Where MultiprocessingIsOff() joblib's count is 1: the caller
+// asks that, and once, as it is not for each call. About 0.6 us; once a second,
+// when the system's files are read again, 0.2 ms. The first count of physical
+// cores takes some milliseconds more.
 absl::StatusOr<CpuCountAnswer> CpuCount(bool only_physical_cores = false);
 
 // Reads everything but physical_cores: the system's files below `root` ("" is

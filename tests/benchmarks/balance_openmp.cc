@@ -23,8 +23,7 @@ void BM_BalanceDynamic(benchmark::State& state,
   }
 }
 BENCHMARK_CAPTURE(BM_BalanceDynamic, ascending, AscendingSteps)->UseRealTime();
-BENCHMARK_CAPTURE(BM_BalanceDynamic, heavy_tail, HeavyTailSteps)
-    ->UseRealTime();
+BENCHMARK_CAPTURE(BM_BalanceDynamic, heavy_tail, HeavyTailSteps)->UseRealTime();
 BENCHMARK_CAPTURE(BM_BalanceDynamic, ascending_heavy_tail,
                   AscendingHeavyTailSteps)
     ->UseRealTime();

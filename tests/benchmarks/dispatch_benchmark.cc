@@ -1,4 +1,5 @@
-// What a task costs beyond its own work, on two threads: a million trivial ones.
+// What a task costs beyond its own work, on two threads: a million trivial
+// ones.
 #include <vector>
 
 #include "benchmark/benchmark.h"
@@ -21,8 +22,8 @@ BENCHMARK(BM_DispatchStored)->UseRealTime();
 void BM_DispatchLazy(benchmark::State& state) {
   Parallel parallel({.n_jobs = kThreads, .backend = "threading"});
   for (auto _ : state) {
-    benchmark::DoNotOptimize(parallel(each(
-        range(kTrivialTasks), [](int i) { return delayed(&Square)(i); })));
+    benchmark::DoNotOptimize(parallel(
+        each(range(kTrivialTasks), [](int i) { return delayed(&Square)(i); })));
   }
   state.SetItemsProcessed(state.iterations() * kTrivialTasks);
 }
@@ -31,9 +32,8 @@ BENCHMARK(BM_DispatchLazy)->UseRealTime();
 // Batches of one: what a batch costs.
 void BM_DispatchBatchesOfOne(benchmark::State& state) {
   constexpr int kTasks = kTrivialTasks / 10;
-  Parallel parallel({.n_jobs = kThreads,
-                     .backend = "threading",
-                     .batch_size = 1});
+  Parallel parallel(
+      {.n_jobs = kThreads, .backend = "threading", .batch_size = 1});
   for (auto _ : state) {
     benchmark::DoNotOptimize(parallel(
         each(range(kTasks), [](int i) { return delayed(&Square)(i); })));

@@ -15,9 +15,8 @@ void BM_IdlePool(benchmark::State& state) {
   Parallel parallel({.n_jobs = kThreads, .backend = "threading"});
   for (auto _ : state) {
     parallel(each(range(kThreads), [](int) {
-      return delayed([] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      })();
+      return delayed(
+          [] { std::this_thread::sleep_for(std::chrono::milliseconds(10)); })();
     }));
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     const std::clock_t start = std::clock();

@@ -20,9 +20,9 @@ BENCHMARK(BM_SequentialStored)->UseRealTime();
 void BM_SequentialLazy(benchmark::State& state) {
   Parallel parallel({.n_jobs = 1});
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        parallel(each(range(kTrivialTasks),
-                      [](int i) { return delayed(SquareFunctor())(i); })));
+    benchmark::DoNotOptimize(parallel(each(range(kTrivialTasks), [](int i) {
+      return delayed(SquareFunctor())(i);
+    })));
   }
   state.SetItemsProcessed(state.iterations() * kTrivialTasks);
 }

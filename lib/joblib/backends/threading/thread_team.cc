@@ -177,8 +177,7 @@ void ThreadTeam::Serve(PoolThread* thread) {
   serving = {this, thread};
   float_environment_.UseOnThisThread();
   // The next team's may be written while this thread is on its way out.
-  const int worker_index =
-      thread->worker_index.load(std::memory_order_relaxed);
+  const int worker_index = thread->worker_index.load(std::memory_order_relaxed);
   Turn turn;
   for (;;) {
     Batch batch;
