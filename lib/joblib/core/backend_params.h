@@ -40,6 +40,7 @@ class TypedKeptCall final : public KeptCall {
 
 // A number, bool, text, list or map of these, or a delayed call. The map:
 // `{{"GPU", 1}}`. Two delayed calls are equal if they are the same object.
+// NOLINTBEGIN(google-explicit-constructor,bugprone-forwarding-reference-overload)
 class BackendParam {
  public:
   using List = std::vector<BackendParam>;
@@ -112,6 +113,7 @@ class BackendParamsSetting : public Setting<BackendParams> {
       : Setting(BackendParams(entries)) {}
 };
 
+// NOLINTEND(google-explicit-constructor,bugprone-forwarding-reference-overload)
 }  // namespace joblib
 
 #endif  // JOBLIB_CORE_BACKEND_PARAMS_H_

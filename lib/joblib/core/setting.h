@@ -45,7 +45,8 @@ template <class T>
 concept AnyBackend = std::is_convertible_v<T*, ParallelBackendBase*>;
 
 // What each kind of field takes as a value. The converting constructors make
-// the fields' spelling.
+// the fields' spelling; concepts keep copies out of them.
+// NOLINTBEGIN(google-explicit-constructor,bugprone-forwarding-reference-overload)
 struct Text {
   template <AnyText S>
   Text(S&& text) : value(std::forward<S>(text)) {}
@@ -133,6 +134,7 @@ class Setting {
 using NJobs = Setting<internal::JobCount>;
 using MmapMode = Setting<internal::Text>;
 
+// NOLINTEND(google-explicit-constructor,bugprone-forwarding-reference-overload)
 }  // namespace joblib
 
 #endif  // JOBLIB_CORE_SETTING_H_

@@ -90,8 +90,9 @@ class SequentialLoop {
   // Whether somebody may stop it, is told of its tasks, or reads them ahead.
   bool watched() const { return watch_ != nullptr || batch_size_ > 1; }
   void KeepConfig() {
-    if (thread_->config != config_) [[unlikely]]
+    if (thread_->config != config_) [[unlikely]] {
       Restore();
+    }
   }
   class ConfigScope {
    public:
