@@ -1,6 +1,8 @@
 // The contract for a backend written as a user writes one, from the public
 // headers alone: a thread for each batch.
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -10,13 +12,48 @@
 
 namespace {
 
+// The program must not end in the middle of a thread's end: what its
+// thread_local objects own would be a leak.
+class Threads {
+ public:
+  template <class F>
+  static void Start(F run) {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      ++n_alive_;
+    }
+    std::thread([run = std::move(run)]() mutable {
+      run();
+      std::unique_lock<std::mutex> lock(mu_);
+      --n_alive_;
+      std::notify_all_at_thread_exit(ended_, std::move(lock));
+    }).detach();
+  }
+  static void AwaitEnd() {
+    std::unique_lock<std::mutex> lock(mu_);
+    ended_.wait(lock, [] { return n_alive_ == 0; });
+  }
+
+ private:
+  static inline std::mutex mu_;
+  static inline std::condition_variable ended_;
+  static inline int n_alive_ = 0;
+};
+
+class AwaitThreads final : public ::testing::Environment {
+ public:
+  void TearDown() override { Threads::AwaitEnd(); }
+};
+const auto* const await_threads =
+    ::testing::AddGlobalTestEnvironment(new AwaitThreads);
+
 class ThreadPerBatch final : public joblib::ParallelBackendBase {
  public:
   int effective_n_jobs(joblib::NJobs n_jobs) const override {
     return joblib::ThreadingBackend().effective_n_jobs(n_jobs);
   }
   void submit(joblib::Batch batch) override {
-    std::thread([b = std::move(batch)]() mutable { b.run(); }).detach();
+    Threads::Start([b = std::move(batch)]() mutable { b.run(); });
   }
   bool uses_threads() const override { return true; }
   bool supports_sharedmem() const override { return true; }
