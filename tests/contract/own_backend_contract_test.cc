@@ -35,8 +35,9 @@ class Threads {
   }
 
  private:
-  static inline std::mutex mu_;
-  static inline std::condition_variable ended_;
+  // Never destroyed: the last thread may be about to notify.
+  static inline std::mutex& mu_ = *new std::mutex;
+  static inline std::condition_variable& ended_ = *new std::condition_variable;
   static inline int n_alive_ = 0;
 };
 
