@@ -1,0 +1,281 @@
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "native/code_address.h"
+
+namespace joblib::native {
+namespace {
+
+constexpr std::uint64_t kFnvOffset = 14695981039346656037U;
+constexpr std::uint64_t kFnvPrime = 1099511628211U;
+
+std::uint64_t Fnv1a(std::string_view bytes, std::uint64_t hash = kFnvOffset) {
+  for (const char c : bytes) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
+  }
+  return hash;
+}
+
+std::uint64_t IdOf(std::string_view version) {
+  const std::uint64_t hash = Fnv1a(version);
+  return hash == 0 ? 1 : hash;
+}
+
+std::string_view SegmentBytes(const dl_phdr_info& info,
+                              const ElfW(Phdr) & segment) {
+  return {reinterpret_cast<const char*>(info.dlpi_addr + segment.p_vaddr),
+          segment.p_memsz};
+}
+
+// The bytes of the build-id in a PT_NOTE segment; empty if it has none.
+std::string_view BuildIdIn(std::string_view notes, std::size_t alignment) {
+  const auto padded = [alignment](std::size_t n) {
+    return (n + alignment - 1) / alignment * alignment;
+  };
+  while (notes.size() >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, notes.data(), sizeof note);
+    const std::size_t description = sizeof note + padded(note.n_namesz);
+    const std::size_t end = description + padded(note.n_descsz);
+    if (description + note.n_descsz > notes.size()) break;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+        std::memcmp(notes.data() + sizeof note, "GNU", 4) == 0) {
+      return notes.substr(description, note.n_descsz);
+    }
+    if (end > notes.size()) break;
+    notes.remove_prefix(end);
+  }
+  return {};
+}
+
+std::string_view BuildId(const dl_phdr_info& info) {
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = info.dlpi_phdr[i];
+    if (segment.p_type != PT_NOTE) continue;
+    const std::string_view id =
+        BuildIdIn(SegmentBytes(info, segment), segment.p_align == 8 ? 8 : 4);
+    if (!id.empty()) return id;
+  }
+  return {};
+}
+
+bool IsProgram(const dl_phdr_info& info) { return info.dlpi_name[0] == '\0'; }
+
+// What stands for the build-id of a module that has none.
+std::string FileAndText(const dl_phdr_info& info) {
+  struct stat file = {};
+  stat(IsProgram(info) ? "/proc/self/exe" : info.dlpi_name, &file);
+  std::uint64_t text = kFnvOffset;
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = info.dlpi_phdr[i];
+    constexpr unsigned kReadAndRun = PF_R | PF_X;
+    if (segment.p_type != PT_LOAD) continue;
+    if ((segment.p_flags & (kReadAndRun | PF_W)) != kReadAndRun) continue;
+    text = Fnv1a(SegmentBytes(info, segment), text);
+  }
+  return absl::StrCat("file-", file.st_dev, "-", file.st_ino, "-", file.st_size,
+                      "-", file.st_mtim.tv_sec, ".", file.st_mtim.tv_nsec, "-",
+                      absl::Hex(text));
+}
+
+std::string VersionOf(const dl_phdr_info& info) {
+  const std::string_view id = BuildId(info);
+  if (id.empty()) return FileAndText(info);
+  return absl::BytesToHexString({id.data(), id.size()});
+}
+
+std::uint64_t IdOf(const dl_phdr_info& info) {
+  const std::string_view id = BuildId(info);
+  return id.empty() ? IdOf(FileAndText(info)) : IdOf(id);
+}
+
+// A piece of code that is loaded.
+struct Code {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+  std::uintptr_t base = 0;  // The module's load address.
+  std::uint64_t module = 0;
+  unsigned long long unloads = 0;  // How many dlclose there were before.
+  bool stays = false;              // The program's own.
+};
+
+// How many modules were unloaded so far.
+unsigned long long Unloads() {
+  unsigned long long unloads = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* result) {
+        *static_cast<unsigned long long*>(result) = info->dlpi_subs;
+        return 1;
+      },
+      &unloads);
+  return unloads;
+}
+
+// The last few answers on this thread. An answer about a library holds until
+// some library is unloaded: another one may lie there now.
+class Memory {
+ public:
+  template <typename Matches>
+  const Code* Find(Matches matches) const {
+    for (const Code& code : codes_) {
+      if (code.module != 0 && matches(code)) {
+        return code.stays || code.unloads == Unloads() ? &code : nullptr;
+      }
+    }
+    return nullptr;
+  }
+  void Add(const Code& code) {
+    codes_[next_] = code;
+    next_ = (next_ + 1) % codes_.size();
+  }
+
+ private:
+  std::array<Code, 4> codes_;
+  unsigned next_ = 0;
+};
+
+// Calls visit(info) for each loaded module until it returns true.
+template <typename Visit>
+void ForEachModule(Visit visit) {
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) -> int {
+        return (*static_cast<Visit*>(data))(*info);
+      },
+      &visit);
+}
+
+std::optional<Code> CodeAt(std::uintptr_t address) {
+  std::optional<Code> found;
+  ForEachModule([&](const dl_phdr_info& info) {
+    for (int i = 0; i < info.dlpi_phnum; ++i) {
+      const ElfW(Phdr)& segment = info.dlpi_phdr[i];
+      if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+      const std::uintptr_t begin = info.dlpi_addr + segment.p_vaddr;
+      if (address < begin || address - begin >= segment.p_memsz) continue;
+      found = Code{.begin = begin,
+                   .end = begin + segment.p_memsz,
+                   .base = info.dlpi_addr,
+                   .module = IdOf(info),
+                   .unloads = info.dlpi_subs,
+                   .stays = IsProgram(info)};
+      return true;
+    }
+    return false;
+  });
+  return found;
+}
+
+// Calls visit(info) for the module `id`, false if there is none. Those without
+// a build-id come last: their text has to be read.
+template <typename Visit>
+bool VisitModule(std::uint64_t id, Visit visit) {
+  bool found = false;
+  for (const bool has_build_id : {true, false}) {
+    ForEachModule([&](const dl_phdr_info& info) {
+      if (BuildId(info).empty() == has_build_id || IdOf(info) != id) {
+        return false;
+      }
+      visit(info);
+      found = true;
+      return true;
+    });
+    if (found) break;
+  }
+  return found;
+}
+
+std::string PathOf(const dl_phdr_info& info) {
+  if (IsProgram(info)) return "";
+  char path[PATH_MAX];
+  return realpath(info.dlpi_name, path) == nullptr ? info.dlpi_name : path;
+}
+
+}  // namespace
+
+absl::StatusOr<CodeAddress> LocateCode(const void* address) {
+  thread_local Memory memory;
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  const Code* known = memory.Find(
+      [at](const Code& code) { return at >= code.begin && at < code.end; });
+  std::optional<Code> found;
+  if (known == nullptr) {
+    found = CodeAt(at);
+    if (!found.has_value()) {
+      return absl::NotFoundError(
+          absl::StrCat("0x", absl::Hex(at),
+                       " is code of no loaded module: another process cannot "
+                       "find it"));
+    }
+    memory.Add(*found);
+    known = &*found;
+  }
+  return CodeAddress{.module = known->module, .offset = at - known->base};
+}
+
+absl::StatusOr<const void*> ResolveCode(CodeAddress address) {
+  thread_local Memory memory;
+  const Code* known = memory.Find([address](const Code& code) {
+    const std::uintptr_t at = code.base + address.offset;
+    return code.module == address.module && at >= code.begin && at < code.end;
+  });
+  if (known != nullptr) {
+    return reinterpret_cast<const void*>(known->base + address.offset);
+  }
+  std::uintptr_t at = 0;
+  const bool loaded = VisitModule(
+      address.module,
+      [&](const dl_phdr_info& info) { at = info.dlpi_addr + address.offset; });
+  if (!loaded) {
+    return absl::NotFoundError(absl::StrCat("no loaded module has the id ",
+                                            absl::Hex(address.module)));
+  }
+  const std::optional<Code> found = CodeAt(at);
+  if (!found.has_value() || found->module != address.module) {
+    return absl::OutOfRangeError(
+        absl::StrCat("offset ", address.offset, " is no code of its module"));
+  }
+  memory.Add(*found);
+  return reinterpret_cast<const void*>(at);
+}
+
+absl::StatusOr<Module> FindModule(std::uint64_t id) {
+  Module module;
+  const bool found = VisitModule(id, [&](const dl_phdr_info& info) {
+    module = {.id = id, .path = PathOf(info), .version = VersionOf(info)};
+  });
+  if (found) return module;
+  return absl::NotFoundError(
+      absl::StrCat("no loaded module has the id ", absl::Hex(id)));
+}
+
+absl::Status OpenModule(const Module& module) {
+  if (FindModule(module.id).ok()) return absl::OkStatus();
+  if (module.path.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the program is another version now: not build ", module.version));
+  }
+  void* const handle = dlopen(module.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* const why = dlerror();
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot load ", module.path, ": ",
+                     why == nullptr ? "unknown error" : why));
+  }
+  if (FindModule(module.id).ok()) return absl::OkStatus();
+  dlclose(handle);
+  return absl::FailedPreconditionError(absl::StrCat(
+      module.path, " is another version now: not build ", module.version));
+}
+
+}  // namespace joblib::native
