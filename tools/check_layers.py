@@ -36,6 +36,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/native/thread_process_test.cc": "forks",
     "tests/parallel/progress_terminal_test.cc": "makes a terminal",
     "tests/parallel/program_end_test.cc": "loads and unloads a library",
+    "tests/testing/shared_words_mapped.cc": "maps what its processes share",
 }
 
 SOURCE_SUFFIXES = (".h", ".cc", ".inc")

@@ -1,6 +1,8 @@
 // The contract for the backends that joblib brings, and for the simplest one
 // that a user could write.
 #include <memory>
+#include <type_traits>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "joblib/backends/platform.h"
@@ -27,14 +29,15 @@ BackendUnderTest Case(const char* name, int n_jobs) {
           .runs_in_submit = std::is_same_v<B, InlineBackend>};
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Builtin, BackendContractTest,
-    ::testing::Values(Case<SequentialBackend>("Sequential", 1),
-                      Case<ThreadingBackend>("Threading1", 1),
-                      Case<ThreadingBackend>("Threading2", 2),
-                      Case<ThreadingBackend>("Threading4", 4),
-                      Case<InlineBackend>("Inline", 2)),
-    NameOf);
+std::vector<BackendUnderTest> BuiltinBackends() {
+  return {Case<SequentialBackend>("Sequential", 1),
+          Case<ThreadingBackend>("Threading1", 1),
+          Case<ThreadingBackend>("Threading2", 2),
+          Case<ThreadingBackend>("Threading4", 4),
+          Case<InlineBackend>("Inline", 2)};
+}
+
+JOBLIB_TEST_CONTRACT(Builtin, BuiltinBackends());
 
 // The suite leaves out what needs workers where a backend says it has one: that
 // must be so on a platform without threads, and nowhere else.

@@ -1,9 +1,13 @@
-// The contract of a backend, as one suite that every backend passes: ours and
+// The contract of a backend, as suites that every backend passes: ours and
 // those that a user writes. The tests are in *_contract.cc here; a test program
 // links them and names its backends:
 //
-//   INSTANTIATE_TEST_SUITE_P(Mine, BackendContractTest,
-//                            ::testing::Values(BackendUnderTest{...}), NameOf);
+//   JOBLIB_TEST_CONTRACT(Mine, std::vector{BackendUnderTest{...}, ...});
+//
+// Tasks can travel to other processes: free functions, captureless lambdas and
+// functors, with values as arguments; what they share with the test is in
+// tests/testing/shared_counters.h. What only some backends have is a suite of
+// its own, for those alone.
 #ifndef JOBLIB_TESTS_CONTRACT_CONTRACT_H_
 #define JOBLIB_TESTS_CONTRACT_CONTRACT_H_
 
@@ -11,6 +15,8 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
@@ -25,6 +31,9 @@ struct BackendUnderTest {
   bool runs_in_submit = false;
   // Never runs more batches at once than its n_jobs.
   bool keeps_to_n_jobs = true;
+  // Tasks run in other processes: they share no memory with the test, and an
+  // abort kills them (DESIGN.md 8.2).
+  bool processes = false;
 };
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
@@ -35,6 +44,7 @@ inline std::string NameOf(
   return info.param.name;
 }
 
+// What holds for all.
 class BackendContractTest : public ::testing::TestWithParam<BackendUnderTest> {
  protected:
   BackendContractTest() : backend_(GetParam().make()) {}
@@ -53,9 +63,53 @@ class BackendContractTest : public ::testing::TestWithParam<BackendUnderTest> {
   bool is_concurrent() const {
     return !is_plain_loop() && !GetParam().runs_in_submit;
   }
+  bool processes() const { return GetParam().processes; }
+  bool has_generators() const { return backend_->supports_return_generator(); }
 
   const std::shared_ptr<ParallelBackendBase> backend_;
 };
+
+// Of backends that give generators.
+class GeneratorContractTest : public BackendContractTest {};
+// Of backends whose tasks may use the test's memory.
+class SharedMemoryContractTest : public BackendContractTest {};
+// Of backends whose tasks run in other processes.
+class ProcessContractTest : public BackendContractTest {};
+
+// Those of `backends` that `has` likes.
+template <class Predicate>
+std::vector<BackendUnderTest> Only(std::vector<BackendUnderTest> backends,
+                                   Predicate has) {
+  std::vector<BackendUnderTest> some;
+  for (BackendUnderTest& backend : backends) {
+    if (has(backend)) some.push_back(std::move(backend));
+  }
+  return some;
+}
+inline bool HasGenerators(const BackendUnderTest& backend) {
+  return backend.make()->supports_return_generator();
+}
+inline bool SharesMemory(const BackendUnderTest& backend) {
+  return !backend.processes;
+}
+inline bool HasProcesses(const BackendUnderTest& backend) {
+  return backend.processes;
+}
+
+// In namespace joblib::testing. `...`: a std::vector<BackendUnderTest>. Suites
+// without a backend of theirs are allowed.
+#define JOBLIB_TEST_CONTRACT(Prefix, ...)                             \
+  INSTANTIATE_TEST_SUITE_P(Prefix, BackendContractTest,               \
+                           ::testing::ValuesIn(__VA_ARGS__), NameOf); \
+  INSTANTIATE_TEST_SUITE_P(                                           \
+      Prefix, GeneratorContractTest,                                  \
+      ::testing::ValuesIn(Only(__VA_ARGS__, HasGenerators)), NameOf); \
+  INSTANTIATE_TEST_SUITE_P(                                           \
+      Prefix, SharedMemoryContractTest,                               \
+      ::testing::ValuesIn(Only(__VA_ARGS__, SharesMemory)), NameOf);  \
+  INSTANTIATE_TEST_SUITE_P(                                           \
+      Prefix, ProcessContractTest,                                    \
+      ::testing::ValuesIn(Only(__VA_ARGS__, HasProcesses)), NameOf)
 
 }  // namespace joblib::testing
 

@@ -1,23 +1,24 @@
 // Results one by one: laziness, back-pressure, generators that are dropped or
 // outlive what made them.
-#include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "tests/contract/contract.h"
-#include "tests/testing/gates.h"
+#include "tests/contract/ended_early.h"
+#include "tests/contract/visits.h"
+#include "tests/testing/shared_counters.h"
 #include "tests/testing/warning_collector.h"
 
 namespace joblib::testing {
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GeneratorContractTest);
+
 namespace {
 
 using ::testing::ElementsAre;
@@ -27,7 +28,7 @@ using ::testing::SizeIs;
 
 constexpr std::int64_t kEndless = std::int64_t{1} << 60;
 
-TEST_P(BackendContractTest, GeneratorsGiveTheResultsInOrder) {
+TEST_P(GeneratorContractTest, GeneratorsGiveTheResultsInOrder) {
   for (const char* pre_dispatch : {"2 * n_jobs", "1", "64", "all"}) {
     Parallel parallel(With({.pre_dispatch = pre_dispatch}));
     int next = 0;
@@ -40,7 +41,7 @@ TEST_P(BackendContractTest, GeneratorsGiveTheResultsInOrder) {
   }
 }
 
-TEST_P(BackendContractTest, UnorderedGeneratorsGiveEachResultOnce) {
+TEST_P(GeneratorContractTest, UnorderedGeneratorsGiveEachResultOnce) {
   for (const char* pre_dispatch : {"2 * n_jobs", "1", "64", "all"}) {
     Parallel parallel(With({.pre_dispatch = pre_dispatch}));
     std::set<int> seen;
@@ -54,7 +55,7 @@ TEST_P(BackendContractTest, UnorderedGeneratorsGiveEachResultOnce) {
   }
 }
 
-TEST_P(BackendContractTest, GeneratorsWithABatchSize) {
+TEST_P(GeneratorContractTest, GeneratorsWithABatchSize) {
   for (const int batch_size : {1, 3, 1000}) {
     Parallel parallel(With({.batch_size = batch_size}));
     int next = 0;
@@ -75,16 +76,16 @@ TEST_P(BackendContractTest, GeneratorsWithABatchSize) {
   }
 }
 
-TEST_P(BackendContractTest, UnorderedGeneratorsGiveWhatEndsFirst) {
+TEST_P(GeneratorContractTest, UnorderedGeneratorsGiveWhatEndsFirst) {
   if (!is_concurrent()) GTEST_SKIP() << "tasks end in their order";
-  Gate release;
+  const auto release = SharedGate::Shut();
   std::vector<int> order;
   for (const int result :
        Parallel{With()}.generator_unordered(each(range(2), [&](int i) {
-         return delayed([&release](int n) {
+         return delayed([](const SharedGate& release, int n) {
            if (n == 0) release.Wait();
            return n;
-         })(i);
+         })(release, i);
        }))) {
     order.push_back(result);
     release.Open();
@@ -92,7 +93,19 @@ TEST_P(BackendContractTest, UnorderedGeneratorsGiveWhatEndsFirst) {
   EXPECT_THAT(order, ElementsAre(1, 0));
 }
 
-TEST_P(BackendContractTest, VoidGeneratorsCountTheTasks) {
+TEST_P(GeneratorContractTest, GeneratorsOfEmptyInputsAreAtTheirEnd) {
+  const auto none = [] {
+    return each(range(0),
+                [](int i) { return delayed([](int n) { return n; })(i); });
+  };
+  Parallel parallel(With());
+  for (int unexpected : parallel.generator(none())) ADD_FAILURE() << unexpected;
+  for (int unexpected : parallel.generator_unordered(none())) {
+    ADD_FAILURE() << unexpected;
+  }
+}
+
+TEST_P(GeneratorContractTest, VoidGeneratorsCountTheTasks) {
   int n = 0;
   auto results = Parallel{With()}.generator(
       each(range(20), [](int) { return delayed([] {})(); }));
@@ -100,7 +113,7 @@ TEST_P(BackendContractTest, VoidGeneratorsCountTheTasks) {
   EXPECT_EQ(n, 20);
 }
 
-TEST_P(BackendContractTest, GeneratorsOfMoveOnlyResults) {
+TEST_P(GeneratorContractTest, GeneratorsOfMoveOnlyResults) {
   std::vector<std::unique_ptr<int>> kept;
   for (std::unique_ptr<int>& result :
        Parallel{With()}.generator(each(range(20), [](int i) {
@@ -112,40 +125,37 @@ TEST_P(BackendContractTest, GeneratorsOfMoveOnlyResults) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(*kept[i], i);
 }
 
-// DESIGN.md 8.6.
-TEST_P(BackendContractTest, GeneratorsOfEndlessInputsStartNoMoreThanTheWindow) {
+// DESIGN.md 8.6. In `window`: how many tasks have started and were not taken,
+// and the most that ever were.
+std::int64_t Start(const SharedCounters& window, std::int64_t n) {
+  window.Raise(1, window.Add(0, 1));
+  return n;
+}
+
+TEST_P(GeneratorContractTest,
+       GeneratorsOfEndlessInputsStartNoMoreThanTheWindow) {
   const WarningCollector warnings;
-  for (const int window : {1, 2, 5, 64}) {
+  for (const int limit : {1, 2, 5, 64}) {
     for (const bool ordered : {true, false}) {
-      Parallel parallel(With({.pre_dispatch = window}));
-      // One lock for both counts: the difference is exact.
-      std::mutex mutex;
-      std::int64_t started = 0, taken = 0, most = 0;
+      Parallel parallel(With({.pre_dispatch = limit}));
+      const auto window = SharedCounters::Zeros(2);
       auto tasks = each(range(kEndless), [&](std::int64_t i) {
-        return delayed([&](std::int64_t n) {
-          const std::lock_guard<std::mutex> lock(mutex);
-          most = std::max(most, ++started - taken);
-          return n;
-        })(i);
+        return delayed(Start)(window, i);
       });
       auto results = ordered ? parallel.generator(tasks)
                              : parallel.generator_unordered(tasks);
       auto it = results.begin();
       for (int i = 0; i < 1000; ++i) {
-        {
-          const std::lock_guard<std::mutex> lock(mutex);
-          ++taken;
-        }
+        window.Add(0, -1);
         ++it;
       }
-      const std::lock_guard<std::mutex> lock(mutex);
       // The result in hand counts as taken when the next one is asked for.
-      EXPECT_LE(most, window + 1) << window << ordered;
+      EXPECT_LE(window.Get(1), limit + 1) << limit << ordered;
     }
   }
 }
 
-TEST_P(BackendContractTest, AGeneratorMayOutliveItsParallel) {
+TEST_P(GeneratorContractTest, AGeneratorMayOutliveItsParallel) {
   std::optional<Generator<int>> results;
   {
     Parallel parallel(With());
@@ -157,7 +167,7 @@ TEST_P(BackendContractTest, AGeneratorMayOutliveItsParallel) {
   EXPECT_EQ(next, 50);
 }
 
-TEST_P(BackendContractTest, AGeneratorMayOutliveItsSession) {
+TEST_P(GeneratorContractTest, AGeneratorMayOutliveItsSession) {
   std::optional<Generator<int>> results;
   {
     Parallel parallel(With());
@@ -170,26 +180,24 @@ TEST_P(BackendContractTest, AGeneratorMayOutliveItsSession) {
   EXPECT_EQ(next, 50);
 }
 
-TEST_P(BackendContractTest, ADroppedGeneratorLeavesNothingRunning) {
+TEST_P(GeneratorContractTest, ADroppedGeneratorLeavesNothingRunning) {
   for (int taken = 0; taken < 6; ++taken) {
     const WarningCollector warnings;
-    std::atomic<int> running{0};
+    const auto visits = Visits::None();
     {
       auto results = Parallel{With()}.generator(
-          each(range(kEndless), [&running](std::int64_t i) {
-            return delayed([&running](std::int64_t n) {
-              ++running;
-              absl::SleepFor(absl::ZeroDuration());
-              --running;
+          each(range(kEndless), [&visits](std::int64_t i) {
+            return delayed([](const Visits& visits, std::int64_t n) {
+              visits.Pass();
               return n;
-            })(i);
+            })(visits, i);
           }));
       if (taken > 0) {
         auto it = results.begin();
         for (int i = 1; i < taken; ++i) ++it;
       }
     }
-    EXPECT_EQ(running, 0);
+    ExpectNoneRuns(visits, processes());
     if (!is_plain_loop()) {
       EXPECT_THAT(warnings.messages(),
                   ElementsAre(HasSubstr("You could benefit from adjusting the "
@@ -200,28 +208,7 @@ TEST_P(BackendContractTest, ADroppedGeneratorLeavesNothingRunning) {
   }
 }
 
-TEST_P(BackendContractTest, ADroppedGeneratorsTasksSeeTheStop) {
-  if (!is_concurrent()) GTEST_SKIP() << "no task runs meanwhile";
-  const WarningCollector warnings;
-  Gate blocked, woken;
-  {
-    auto results = Parallel{With()}.generator(each(range(2), [&](int i) {
-      return delayed([&](int n) {
-        if (n == 0) return;
-        Gate stop;
-        const auto handle =
-            current_stop_token().on_stop([&stop] { stop.Open(); });
-        blocked.Open();
-        if (stop.Wait() && stop_requested()) woken.Open();
-      })(i);
-    }));
-    results.begin();
-    EXPECT_TRUE(blocked.Wait());
-  }
-  EXPECT_TRUE(woken.is_open());
-}
-
-TEST_P(BackendContractTest, TwoGeneratorsOfTwoParallelsSideBySide) {
+TEST_P(GeneratorContractTest, TwoGeneratorsOfTwoParallelsSideBySide) {
   Parallel one(With()), two(With());
   const auto tasks = [](int factor) {
     return each(range(100), [factor](int i) {
@@ -239,7 +226,7 @@ TEST_P(BackendContractTest, TwoGeneratorsOfTwoParallelsSideBySide) {
   EXPECT_EQ(n, 100);
 }
 
-TEST_P(BackendContractTest, CallsInsideTheLoopOverAGenerator) {
+TEST_P(GeneratorContractTest, CallsInsideTheLoopOverAGenerator) {
   int next = 0;
   for (const int result : Parallel{With()}.generator(each(range(20), [](int i) {
          return delayed([](int n) { return n; })(i);
@@ -251,7 +238,7 @@ TEST_P(BackendContractTest, CallsInsideTheLoopOverAGenerator) {
   EXPECT_EQ(next, 20);
 }
 
-TEST_P(BackendContractTest, AScopeOpenedBetweenTwoResultsStaysOpen) {
+TEST_P(GeneratorContractTest, AScopeOpenedBetweenTwoResultsStaysOpen) {
   auto results = Parallel{With()}.generator(each(
       range(20), [](int i) { return delayed([](int n) { return n; })(i); }));
   auto it = results.begin();
@@ -266,26 +253,6 @@ TEST_P(BackendContractTest, AScopeOpenedBetweenTwoResultsStaysOpen) {
                get_active_backend().n_jobs.value().value == 3);
   for (; it != results.end(); ++it) {
   }
-}
-
-TEST_P(BackendContractTest, AGeneratorBegunInATaskMayBeReadAfterIt) {
-  std::optional<Generator<int>> results;
-  {
-    Parallel outer(With());
-    outer(each(range(1), [&](int) {
-      return delayed([this, &results] {
-        results = Parallel{With()}.generator(each(range(10), [](int i) {
-          return delayed([](int n) { return n; })(i);
-        }));
-        EXPECT_EQ(*results->begin(), 0);
-      })();
-    }));
-  }
-  std::vector<int> rest;
-  for (const int result : *results) rest.push_back(result);
-  EXPECT_THAT(rest, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
-  EXPECT_FALSE(stop_requested());
-  EXPECT_EQ(worker_index(), 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
@@ -64,19 +65,17 @@ class ThreadPerBatch final : public joblib::ParallelBackendBase {
 
 namespace joblib::testing {
 
-INSTANTIATE_TEST_SUITE_P(
-    Own, BackendContractTest,
-    ::testing::Values(
-        BackendUnderTest{
-            .name = "ThreadPerBatch2",
-            .make = [] { return std::make_shared<ThreadPerBatch>(); },
-            .n_jobs = 2,
-            .keeps_to_n_jobs = false},
-        BackendUnderTest{
-            .name = "ThreadPerBatch4",
-            .make = [] { return std::make_shared<ThreadPerBatch>(); },
-            .n_jobs = 4,
-            .keeps_to_n_jobs = false}),
-    NameOf);
+JOBLIB_TEST_CONTRACT(
+    Own,
+    std::vector{BackendUnderTest{
+                    .name = "ThreadPerBatch2",
+                    .make = [] { return std::make_shared<ThreadPerBatch>(); },
+                    .n_jobs = 2,
+                    .keeps_to_n_jobs = false},
+                BackendUnderTest{
+                    .name = "ThreadPerBatch4",
+                    .make = [] { return std::make_shared<ThreadPerBatch>(); },
+                    .n_jobs = 4,
+                    .keeps_to_n_jobs = false}});
 
 }  // namespace joblib::testing
