@@ -29,13 +29,22 @@ import sys
 SYSTEM_EXCEPTIONS = {
     "tests/backends/threading/thread_pool_fork_test.cc": "forks",
     "tests/native/affinity_process_test.cc": "sets the affinity it expects",
+    "tests/native/child_process_test.cc": "asks what a child inherits",
+    "tests/native/code_address_test.cc": "loads and unloads a library",
     "tests/native/cpu_count_machine_test.cc": "asks for the affinity itself",
+    "tests/native/descriptor_socket_test.cc": "sends descriptors",
     "tests/native/heavy_fence_threads_test.cc": "forks",
+    "tests/native/hook_program.cc": "a program, not a test",
+    "tests/native/hook_program_test.cc": "runs programs",
+    "tests/native/main_hook_test.cc": "asks what a worker inherits",
+    "tests/native/own_worker.cc": "ends as a worker does",
     "tests/native/pin_module_test.cc": "loads and unloads a library",
+    "tests/native/shared_futex_test.cc": "forks",
+    "tests/native/shared_memory_test.cc": "forks, sets limits",
     "tests/native/terminal_test.cc": "makes a terminal",
     "tests/native/thread_process_test.cc": "forks",
-    "tests/parallel/progress_terminal_test.cc": "makes a terminal",
     "tests/parallel/program_end_test.cc": "loads and unloads a library",
+    "tests/parallel/progress_terminal_test.cc": "makes a terminal",
     "tests/testing/shared_words_mapped.cc": "maps what its processes share",
 }
 
