@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "tests/conformance/call_departures.h"
 
 namespace joblib::conformance {
 namespace {
@@ -360,56 +361,6 @@ std::optional<Json> InnerThreadsOfParallelWork(const Case& c, Target) {
   return Started(With(expect, "warnings", Json::Array(std::move(warnings))));
 }
 
-// ---- Calls that run tasks ----
-
-// `call` as nesting.json describes one, and the calls of its tasks.
-Json RunsInTheSameProcess(const Json& call) {
-  const Json* tasks = call.Find("tasks");
-  if (tasks == nullptr || !tasks->is_object()) return call;
-  Json task = *tasks;
-  if (call["used_backend"] == Json::Text("ThreadingBackend") &&
-      task["runs_in"] == Json::Text("other thread")) {
-    task = With(task, "runs_in", Json::Text("same process"));
-  }
-  if (const Json* inner = task.Find("call")) {
-    task = With(task, "call", RunsInTheSameProcess(*inner));
-  }
-  return With(call, "tasks", task);
-}
-
-std::optional<Json> TheCallerTakesPart(const Case& c, Target) {
-  Json expect = RunsInTheSameProcess(c.expect);
-  if (expect == c.expect) return std::nullopt;
-  return expect;
-}
-
-std::optional<Json> RefusesToReadNothing(const Case& c, Target) {
-  if (c.documented != Json::Text("unspecified: refuse it")) {
-    return std::nullopt;
-  }
-  const Json& value = c.scenario["parallel"]["pre_dispatch"];
-  const std::string message =
-      absl::StrCat("pre_dispatch must let at least one task be read, got: ",
-                   value.is_text() ? absl::StrCat("'", value.text(), "'")
-                                   : value.ToString());
-  return Json::Object({{"error", Json::Object({
-                                     {"type", Json::Text("ValueError")},
-                                     {"message", Json::Text(message)},
-                                 })}});
-}
-
-std::optional<Json> WaitsForRunningTasks(const Case& c, Target) {
-  const Json& options = c.scenario["parallel"];
-  const Json* backend = options.Find("backend");
-  const Json* early = c.expect.Find("returned_early");
-  if (backend == nullptr || *backend != Json::Text("threading") ||
-      options.Find("timeout") != nullptr || early == nullptr ||
-      !early->boolean()) {
-    return std::nullopt;
-  }
-  return With(c.expect, "returned_early", Json::Boolean(false));
-}
-
 constexpr Departure kDepartures[] = {
     {"functions.json", "DESIGN 8.10",
      "A size that is negative or beyond 64 bits cannot be honoured: it is "
@@ -450,6 +401,25 @@ constexpr Departure kDepartures[] = {
      "After an error on threads the call waits for the tasks that run: what "
      "they hold stays valid. Only a timeout comes back early.",
      WaitsForRunningTasks},
+    {"errors.json", "C++",
+     "A worker's death is told with joblib's words up to the exit code, of "
+     "which C++ knows each; what follows about Python's faulthandler is ours.",
+     TellsOfDeathsInOwnWords},
+    {"errors.json", "DESIGN 2",
+     "On multiprocessing a dead worker is an error, where joblib hangs until "
+     "its timeout.",
+     ADeadForkIsAnError},
+    {"errors.json", "DESIGN 2",
+     "Arguments reach multiprocessing's workers by fork, whatever they are.",
+     ForksTakeAnyArgument},
+    {"errors.json", "DESIGN 2",
+     "A result that cannot travel is a PicklingError, where it is Python's own "
+     "TypeError or multiprocessing's MaybeEncodingError.",
+     ResultsThatCannotTravel},
+    {"errors.json", "DESIGN 2",
+     "An exception of a type that nobody registered is a RemoteError with its "
+     "text, where joblib's pool breaks if it cannot rebuild it.",
+     UnknownErrorsAreRemote},
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -25,12 +24,15 @@
 #include "tests/conformance/scenario.h"
 #include "tests/conformance/tasks.h"
 #include "tests/testing/gates.h"
+#include "tests/testing/shared_counters.h"
 
 namespace joblib::conformance {
 namespace {
 
 using ::joblib::testing::Gate;
 using ::joblib::testing::kPatience;
+using ::joblib::testing::SharedCounters;
+using ::joblib::testing::SharedGate;
 using std::chrono::milliseconds;
 
 // Where tasks end in the order of their sleep: long enough that it holds on a
@@ -77,20 +79,16 @@ WithoutLength<Range<std::int64_t>> Numbers(std::int64_t n,
 }
 
 // n tasks that return their number once `gate` is open.
-auto GatedTasks(std::int64_t n, Gate& gate) {
-  return each(Numbers(n), [&gate](std::int64_t i) {
-    return delayed([&gate](std::int64_t i) {
-      if (!gate.Wait()) throw std::logic_error("the gate stayed shut");
-      return Json::Integer(i);
-    })(i);
+auto GatedTasks(std::int64_t n, const SharedGate& gate) {
+  return each(Numbers(n), [gate](std::int64_t i) {
+    return delayed(ReturnThrough)(gate, i);
   });
 }
 
 // n tasks that return their number.
 auto TrivialTasks(std::int64_t n, std::int64_t first = 0) {
-  return each(Numbers(n, first), [](std::int64_t i) {
-    return delayed([](std::int64_t i) { return Json::Integer(i); })(i);
-  });
+  return each(Numbers(n, first),
+              [](std::int64_t i) { return delayed(Return)(i); });
 }
 
 // What one kind of scenario sees; it is kept where the call throws.
@@ -124,7 +122,8 @@ void SeeConsumption(const Json& scenario, const Json& expect, Seen& seen) {
     throw std::runtime_error("nobody could open the gate");
   }
   std::atomic<int> read = 0;
-  Gate gate, over;
+  const auto gate = SharedGate::Shut();
+  Gate over;
   Parallel parallel(ToParallelOptions(scenario["parallel"]));
   int read_before = 0;
   const auto expected =
@@ -139,10 +138,7 @@ void SeeConsumption(const Json& scenario, const Json& expect, Seen& seen) {
       RunTasks(parallel, ReturnAsOf(scenario["parallel"]),
                each(Numbers(CountOf(scenario)), [&](std::int64_t i) {
                  ++read;
-                 return delayed([&gate](std::int64_t i) {
-                   gate.Wait();
-                   return Json::Integer(i);
-                 })(i);
+                 return delayed(ReturnThrough)(gate, i);
                }));
   opener.Join();
   seen.emplace_back("read_before_first_completion", Json::Integer(read_before));
@@ -155,12 +151,12 @@ void SeeLaziness(const Json& scenario, Seen& seen) {
   std::int64_t read = 0;
   const Json& options = scenario["parallel"];
   Parallel parallel(ToParallelOptions(options));
-  Generator<Json> generator = Generate(
-      parallel, ReturnAsOf(options),
-      each(Numbers(CountOf(scenario)), [&read](std::int64_t i) {
-        ++read;
-        return delayed([](std::int64_t i) { return Json::Integer(i); })(i);
-      }));
+  Generator<Json> generator =
+      Generate(parallel, ReturnAsOf(options),
+               each(Numbers(CountOf(scenario)), [&read](std::int64_t i) {
+                 ++read;
+                 return delayed(Return)(i);
+               }));
   Json::Items steps = {Json::Integer(read)};
   std::optional<Generator<Json>::iterator> position;
   for (std::int64_t i = 0; i < scenario["take"].integer(); ++i) {
@@ -179,7 +175,7 @@ void SeeLaziness(const Json& scenario, Seen& seen) {
 void SeeRun(const Json& scenario, Seen& seen) {
   const Json& options = scenario["parallel"];
   const std::string return_as = ReturnAsOf(options);
-  const auto naps = std::make_shared<Naps>(kOrderScale);
+  const auto naps = Naps::Scaled(kOrderScale);
   Parallel parallel(ToParallelOptions(options));
   Json::Items results;
   if (const Json* tasks = scenario.Find("tasks")) {
@@ -206,7 +202,7 @@ void SeeFailingInput(const Json& scenario, Seen& seen) {
       if (i == at) {
         throw std::invalid_argument(absl::StrCat("input failed at ", at));
       }
-      return delayed([](std::int64_t i) { return Json::Integer(i); })(i);
+      return delayed(Return)(i);
     });
   };
   if (return_as == "list") {
@@ -235,7 +231,7 @@ void SeeSecondCall(const Json& scenario, Seen& seen) {
   const Json& options = scenario["parallel"];
   const std::string return_as = ReturnAsOf(options);
   Parallel parallel(ToParallelOptions(options));
-  Gate gate;
+  const auto gate = SharedGate::Shut();
   {
     Generator<Json> first = Generate(parallel, return_as, GatedTasks(4, gate));
     seen.emplace_back("second", AcceptedOr(ErrorOf([&] {
@@ -249,7 +245,7 @@ void SeeSecondCall(const Json& scenario, Seen& seen) {
   const Json::Items twice = {one, one};
   Json::Items results = RunTasks(
       parallel, return_as, each(WithoutLength(twice), [](const Json& spec) {
-        return delayed(DoTask)(spec, nullptr);
+        return delayed(DoTask)(spec, Naps());
       }));
   seen.emplace_back("after_first_is_read", Json::Array(std::move(results)));
 }
@@ -259,7 +255,8 @@ void SeeSecondCallOfAnotherThread(const Json& scenario, Seen& seen) {
     throw std::runtime_error("there is no other thread");
   }
   Parallel parallel(ToParallelOptions(scenario["parallel"]));
-  Gate running, release;
+  const auto running = SharedGate::Shut();
+  const auto release = SharedGate::Shut();
   Json second;
   Helper other([&] {
     if (running.Wait()) {
@@ -268,11 +265,11 @@ void SeeSecondCallOfAnotherThread(const Json& scenario, Seen& seen) {
     release.Open();
   });
   parallel(each(Numbers(2), [&](std::int64_t) {
-    return delayed([&] {
+    return delayed([](const SharedGate& running, const SharedGate& release) {
       running.Open();
       release.Wait();
       return Json();
-    })();
+    })(running, release);
   }));
   other.Join();
   seen.emplace_back("second", std::move(second));
@@ -306,16 +303,16 @@ void SeeEarlyClose(const Json& scenario, WarningCollector& warnings,
                    Seen& seen) {
   const Json& options = scenario["parallel"];
   const std::string return_as = ReturnAsOf(options);
-  const auto naps = std::make_shared<Naps>(kScale);
+  const auto naps = Naps::Scaled(kScale);
   Parallel parallel(ToParallelOptions(options));
   {
     Generator<Json> generator =
         Generate(parallel, return_as,
                  each(Numbers(CountOf(scenario)), [&](std::int64_t i) {
-                   return delayed([naps](std::int64_t i) {
-                     naps->Sleep(0.25);
+                   return delayed([](const Naps& naps, std::int64_t i) {
+                     naps.Sleep(0.25);
                      return Json::Integer(i);
-                   })(i);
+                   })(naps, i);
                  }));
     Take(scenario["take"].integer(), generator);
   }
@@ -326,6 +323,13 @@ void SeeEarlyClose(const Json& scenario, WarningCollector& warnings,
   seen.emplace_back("then_results_include", Json::Array(std::move(results)));
 }
 
+Json EndAfter(const SharedGate& gate, const SharedCounters& ended,
+              std::int64_t i, std::int64_t take) {
+  if (i >= take) gate.Wait();
+  ended.Add();
+  return Json::Integer(i);
+}
+
 // The first `take` tasks are instant, the others end later; after `wait` all
 // are counted.
 Json CloseWhenDone(const Json& scenario, milliseconds wait,
@@ -334,22 +338,16 @@ Json CloseWhenDone(const Json& scenario, milliseconds wait,
   const std::int64_t n = CountOf(scenario);
   const std::int64_t take = scenario["take"].integer();
   Parallel parallel(ToParallelOptions(options));
-  const auto ended = std::make_shared<std::atomic<std::int64_t>>(0);
-  Gate gate;
+  const auto ended = SharedCounters::Zeros();
+  const auto gate = SharedGate::Shut();
   {
     Generator<Json> generator = Generate(
         parallel, ReturnAsOf(options), each(Numbers(n), [&](std::int64_t i) {
-          return delayed([&gate, ended, take](std::int64_t i) {
-            if (i >= take) gate.Wait();
-            ++*ended;
-            return Json::Integer(i);
-          })(i);
+          return delayed(EndAfter)(gate, ended, i, take);
         }));
     Take(take, generator);
     gate.Open();
-    while (options["backend"].text() != "sequential" && *ended < n) {
-      std::this_thread::sleep_for(milliseconds(1));
-    }
+    if (options["backend"].text() != "sequential") ended.AwaitAtLeast(0, n);
     std::this_thread::sleep_for(wait);
   }
   return Json::Object({{"warnings_on_close", warnings.Take()}});

@@ -2,9 +2,13 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "tests/conformance/case.h"
@@ -29,19 +33,86 @@ double SecondsSince(Clock::time_point start) {
 
 // A task that raises does so once those before it sleep, as in the tables:
 // there each has a head start that is long beside the start of a worker.
+Json DoInTurn(const Json& spec, const Naps& naps, int n_sleeps_before) {
+  naps.AwaitSleeps(n_sleeps_before);
+  return DoTask(spec, naps);
+}
+
+// ---- Arguments and results that do not travel ----
+
+// Nothing tells how to write it, which shows when it is used.
+struct Unpicklable {
+  std::shared_ptr<std::mutex> lock;
+};
+// Can be written, but not read.
+struct Bomb {
+  template <class Archive>
+  void save(Archive&) const {}
+  template <class Archive>
+  void load(Archive&) {
+    throw std::runtime_error("bomb");
+  }
+};
+constexpr auto kLambda = [](int x) { return x; };
+using Lambda = std::decay_t<decltype(kLambda)>;
+
+// DoInTurn, with one of these as an argument or as the result.
+template <class Argument>
+Json Take(const Json& spec, const Naps& naps, const Argument&) {
+  return DoTask(spec, naps);
+}
+template <class Result>
+Result Give(const Json&) {
+  return Result();
+}
+
+// What the tasks carry: the "arg" of one, or what one returns; else "".
+std::string CargoOf(const Json::Items& tasks) {
+  for (const Json& spec : tasks) {
+    const std::string& op = spec["op"].text();
+    if (op == "take") return spec["arg"].text();
+    if (absl::StartsWith(op, "return_")) return op;
+  }
+  return "";
+}
+
+template <class Argument>
+Json::Items RunTaking(Parallel& parallel, const Json::Items& tasks,
+                      const Naps& naps) {
+  return parallel(each(tasks, [&](const Json& spec) {
+    return delayed(Take<Argument>)(spec, naps, Argument());
+  }));
+}
+
+template <class Result>
+Json::Items RunGiving(Parallel& parallel, const Json::Items& tasks) {
+  return Json::Items(parallel(each(tasks,
+                                   [](const Json& spec) {
+                                     return delayed(Give<Result>)(spec);
+                                   }))
+                         .size(),
+                     Json::Text("arrived"));
+}
+
 Json::Items Run(Parallel& parallel, const std::string& return_as,
-                const Json::Items& tasks, const std::shared_ptr<Naps>& naps) {
+                const Json::Items& tasks, const Naps& naps) {
+  const std::string cargo = CargoOf(tasks);
+  if (cargo == "unpicklable") {
+    return RunTaking<Unpicklable>(parallel, tasks, naps);
+  }
+  if (cargo == "lambda") return RunTaking<Lambda>(parallel, tasks, naps);
+  if (cargo == "bomb") return RunTaking<Bomb>(parallel, tasks, naps);
+  if (cargo == "return_unpicklable") {
+    return RunGiving<Unpicklable>(parallel, tasks);
+  }
+  if (cargo == "return_bomb") return RunGiving<Bomb>(parallel, tasks);
   int n_sleeps = 0;
-  return RunTasks(parallel, return_as,
-                  each(WithoutLength(tasks), [&](const Json& spec) {
-                    const std::string& op = spec["op"].text();
-                    if (op == "sleep") ++n_sleeps;
-                    const int n_before = op == "raise" ? n_sleeps : 0;
-                    return delayed([spec, naps, n_before] {
-                      naps->AwaitSleeps(n_before);
-                      return DoTask(spec, naps);
-                    })();
-                  }));
+  return RunTasks(
+      parallel, return_as, each(WithoutLength(tasks), [&](const Json& spec) {
+        const std::string& op = spec["op"].text();
+        if (op == "sleep") ++n_sleeps;
+        return delayed(DoInTurn)(spec, naps, op == "raise" ? n_sleeps : 0);
+      }));
 }
 
 // Three trivial tasks, on the same object or on a new one.
@@ -56,8 +127,8 @@ Json RunThen(const Json& scenario, Parallel& parallel) {
   const Json error = ErrorOfCall([&] {
     Parallel other(ToParallelOptions(Without(scenario["parallel"], "timeout")));
     const bool same = scenario["then"].text() == "same object";
-    results = Run(same ? parallel : other, return_as, tasks,
-                  std::make_shared<Naps>(kScale));
+    results =
+        Run(same ? parallel : other, return_as, tasks, Naps::Scaled(kScale));
   });
   if (!error.is_null()) return Json::Object({{"error", error}});
   if (return_as == "generator_unordered") SortIntegers(results);
@@ -70,7 +141,7 @@ Json Observe(const Json& scenario) {
   Json::Members seen;
   // A timeout is as short as they say, and nobody waits for the tasks.
   const double scale = options.Find("timeout") == nullptr ? kScale : 1;
-  const auto naps = std::make_shared<Naps>(scale);
+  const auto naps = Naps::Scaled(scale);
   std::unique_ptr<Parallel> parallel;
   const Clock::time_point start = Clock::now();
   const Json error = ErrorOfCall([&] {
@@ -83,10 +154,10 @@ Json Observe(const Json& scenario) {
   if (const Json* within = scenario.Find("quick_within")) {
     // Surely early while a task still sleeps, however slow this machine is.
     const bool early =
-        naps->AnyAsleep() || SecondsSince(start) < scale * within->number();
+        naps.AnyAsleep() || SecondsSince(start) < scale * within->number();
     seen.emplace_back("returned_early", Json::Boolean(early));
   }
-  naps->WakeAll();
+  naps.WakeAll();
   seen.emplace_back("warnings", warnings.Take());
   if (scenario.Find("then") != nullptr) {
     seen.emplace_back("then", RunThen(scenario, *parallel));

@@ -94,7 +94,7 @@ bool BindsTheProcess(const Case& c, Target target) {
          c.scenario.Find("set_affinity") != nullptr;
 }
 
-// ---- Cases that run tasks: nesting, verbose, dispatch, errors ----
+// ---- Cases that run tasks ----
 
 // Whether a call of `seen`, or one nested in it, ran on the backend.
 bool NestedCallsUse(const Json& seen, std::string_view class_name) {
@@ -115,13 +115,19 @@ bool NestedCallsUse(const Json& seen, std::string_view class_name) {
 
 bool IsNested(const Case& c) { return c.scenario.Find("levels") != nullptr; }
 
-// Whether the call of `c`, which opens no scopes, has workers of this backend.
+// Of a call, in the scopes around it: the option's value; null: unset.
+Json OptionOf(const Json& call, std::string_view key) {
+  if (const Json* value = call["parallel"].Find(key)) return *value;
+  return call.Find("scopes") == nullptr ? Json()
+                                        : InnermostScopeOption(call, key);
+}
+
+// Whether the call of `c` has workers of this backend.
 bool HasWorkersOf(const Case& c, std::string_view backend) {
-  const Json& options = c.scenario["parallel"];
-  const Json* n_jobs = options.Find("n_jobs");
-  if (n_jobs == nullptr || *n_jobs == Json::Integer(1)) return false;
-  const Json* name = options.Find("backend");
-  return (name == nullptr ? "loky" : name->text()) == backend;
+  const Json n_jobs = OptionOf(c.scenario, "n_jobs");
+  if (n_jobs.is_null() || n_jobs == Json::Integer(1)) return false;
+  const Json name = OptionOf(c.scenario, "backend");
+  return (name.is_null() ? "loky" : name.text()) == backend;
 }
 
 bool UsesLoky(const Case& c) {
@@ -236,12 +242,17 @@ constexpr Exclusion kExclusions[] = {
     {"errors.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
     {"errors.json", "multiprocessing", kNoMultiprocessing, Why::kNotBuiltYet,
      NeedsMultiprocessing},
+    {"workers_env.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
+    {"workers_env.json", "multiprocessing", kNoMultiprocessing,
+     Why::kNotBuiltYet, NeedsMultiprocessing},
     {"nesting.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "verbose.json"},
     {"nesting.json", "threads-on-webassembly", kNoThreads, Why::kNoSuchMachine,
      NeedsThreads, "verbose.json"},
     {"dispatch.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "errors.json"},
+    {"workers_env.json", "processes-on-webassembly", kNoProcesses,
+     Why::kNoSuchMachine, NeedsProcesses},
     {"dispatch.json", "threads-on-webassembly", kNoThreads, Why::kNoSuchMachine,
      NeedsThreads, "errors.json"},
 };

@@ -63,6 +63,7 @@ FreshProcess::FreshProcess(const Json& env, const Json& machine,
   for (const auto& [name, value] : env.members()) {
     setenv(name.c_str(), value.text().c_str(), /*overwrite=*/1);
   }
+  internal::ShutdownBackends();
   if (!machine.is_null()) native::SetMachineForTest(ToMachine(machine));
   if (platform == internal::OwnPlatform()) platform.reset();
   internal::PretendPlatformForTest(platform);
@@ -70,6 +71,7 @@ FreshProcess::FreshProcess(const Json& env, const Json& machine,
 }
 
 FreshProcess::~FreshProcess() {
+  internal::ShutdownBackends();
   TakeVariables();
   for (const auto& [name, value] : former_) {
     setenv(name.c_str(), value.c_str(), /*overwrite=*/1);

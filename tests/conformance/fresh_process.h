@@ -25,7 +25,7 @@ inline constexpr internal::Platform kTablesPlatform = {.processes = true,
 // else. The machine: `machine` (see case.h), or the real one where it is null.
 // The platform: `platform`, or the real one; to pretend more than there is does
 // for choosing backends, not for running tasks. Backends that were registered,
-// warnings given once, scopes of the calling thread: none.
+// warnings given once, kept workers, scopes of the calling thread: none.
 //
 // Not while any other thread is in the library. All is put back at the end, on
 // the constructing thread; only backends registered before are gone.

@@ -72,6 +72,12 @@ class Json {
   // The order of members does not count; 2 and 2.0 differ.
   friend bool operator==(const Json& a, const Json& b);
 
+  // So that tasks can take and give it in other processes.
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind_, spelling_, items_, members_);
+  }
+
  private:
   Json(Kind kind, std::string_view spelling)
       : kind_(kind), spelling_(spelling) {}

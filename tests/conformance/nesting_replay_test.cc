@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <thread>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +13,7 @@
 #include "joblib/core/type_name.h"
 #include "joblib/joblib.h"
 #include "joblib/parallel/parallel_state.h"
+#include "native/thread.h"
 #include "tests/conformance/case.h"
 #include "tests/conformance/fresh_process.h"
 #include "tests/conformance/json.h"
@@ -51,22 +52,42 @@ Json ToJson(const NJobs& n_jobs) {
   return Json::Integer(static_cast<int>(n_jobs.value().value));
 }
 
+// A thread among all of all processes.
+struct ThreadOfAProcess {
+  std::int64_t process = 0;
+  std::uint64_t thread = 0;
+  static ThreadOfAProcess This() {
+    return {native::ProcessId(), native::ThisThreadId()};
+  }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(process, thread);
+  }
+};
+
+std::string_view WhereIs(const ThreadOfAProcess& task,
+                         const ThreadOfAProcess& caller) {
+  if (task.process != caller.process) return "other process";
+  return task.thread == caller.thread ? "same thread" : "other thread";
+}
+
 Json Call(const Json::Items& levels, std::size_t level);
 
 // What one task of the level above `level` sees.
-Json Look(const Json::Items& levels, std::size_t level,
-          std::thread::id caller) {
+Json Look(const Json& levels, std::size_t level, ThreadOfAProcess caller) {
+  const auto here = ThreadOfAProcess::This();
   const ActiveBackend active = get_active_backend();
   Json seen = Json::Object({
-      {"runs_in",
-       Json::Text(std::this_thread::get_id() == caller ? "same thread"
-                                                       : "other thread")},
+      {"runs_in", Json::Text(WhereIs(here, caller))},
       {"active_backend", Json::Text(ClassNameOf(*active.backend))},
       {"active_nesting_level", Json::Integer(active.backend->nesting_level())},
       {"active_n_jobs", ToJson(active.n_jobs)},
   });
-  if (level == levels.size()) return seen;
-  return With(seen, "call", Call(levels, level));
+  if (level == levels.items().size()) return seen;
+  // A worker's warnings would reach the caller of the outermost call.
+  std::optional<WarningsByThread> warnings;
+  if (here.process != caller.process) warnings.emplace();
+  return With(seen, "call", Call(levels.items(), level));
 }
 
 // DESIGN 8.1: which thread of the process runs a task of threading is open.
@@ -91,13 +112,12 @@ Json Call(const Json::Items& levels, std::size_t level) {
         parallel_options == nullptr ? Json::Object({}) : *parallel_options));
     const internal::ParallelState& state = parallel.state_for_test();
     const Json* n_tasks = options.Find("n_tasks");
-    tasks = parallel(each(
-        WithoutLength(range(n_tasks == nullptr ? 2 : n_tasks->integer())),
-        [&](std::int64_t) {
-          return delayed([&levels, level, caller = std::this_thread::get_id()] {
-            return Look(levels, level + 1, caller);
-          })();
-        }));
+    tasks = parallel(
+        each(WithoutLength(range(n_tasks == nullptr ? 2 : n_tasks->integer())),
+             [&](std::int64_t) {
+               return delayed(Look)(Json::Array(levels), level + 1,
+                                    ThreadOfAProcess::This());
+             }));
     const ParallelBackendBase& used = *state.used_backend();
     const int used_n_jobs = used.effective_n_jobs(state.resolved().n_jobs);
     if (ClassNameOf(used) == "ThreadingBackend") {

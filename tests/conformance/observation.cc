@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "joblib/core/errors.h"
 #include "joblib/core/type_name.h"
 #include "tests/conformance/replay.h"
 
@@ -79,8 +80,28 @@ void Compare(const Json& expected, const Json& actual,
   }
 }
 
+template <class E>
+bool Is(const std::exception& error) {
+  return dynamic_cast<const E*>(&error) != nullptr;
+}
+
+// The class that a caller would catch `error` by. What comes from a worker
+// process is of a class of nobody's: that one and a TaskFailure.
+std::string ClassOf(const std::exception& error) {
+  if (Is<TerminatedWorkerError>(error)) return "TerminatedWorkerError";
+  if (Is<BrokenProcessPool>(error)) return "BrokenProcessPool";
+  if (Is<PicklingError>(error)) return "PicklingError";
+  if (Is<RemoteError>(error)) return "RemoteError";
+  if (Is<TimeoutError>(error)) return "TimeoutError";
+  if (Is<TaskFailure>(error)) {
+    if (Is<std::invalid_argument>(error)) return "invalid_argument";
+    if (Is<std::runtime_error>(error)) return "runtime_error";
+  }
+  return internal::ClassNameOf(error);
+}
+
 Json Described(const std::exception& error) {
-  return Json::Object({{"type", Json::Text(internal::ClassNameOf(error))},
+  return Json::Object({{"type", Json::Text(ClassOf(error))},
                        {"message", Json::Text(error.what())}});
 }
 

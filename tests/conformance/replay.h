@@ -55,17 +55,17 @@ void RegisterReplay(ReplayOptions options);
 // Whether `message` is right for joblib's `error` ({type, message}): it begins
 // with joblib's message, see MatchesText. A message that Python itself wrote is
 // not compared: the type, which is the caller's to check, must do.
-testing::AssertionResult MatchesMessage(const Json& error,
-                                        std::string_view message);
+::testing::AssertionResult MatchesMessage(const Json& error,
+                                          std::string_view message);
 
 // Whether `text` is `expected` with values in place of the tables' <T> (a time
 // with the blanks before it), <N>, <PID>, <ADDR>, <HEX32>; and, where
 // `may_go_on`, with more after it. The repr of a Python object,
 // <joblib._parallel_backends.LokyBackend object at <ADDR>>, stands for the name
 // of its class, LokyBackend.
-testing::AssertionResult MatchesText(std::string_view expected,
-                                     std::string_view text,
-                                     bool may_go_on = false);
+::testing::AssertionResult MatchesText(std::string_view expected,
+                                       std::string_view text,
+                                       bool may_go_on = false);
 
 }  // namespace joblib::conformance
 

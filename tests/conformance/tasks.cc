@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -9,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
 #include "joblib/core/python_repr.h"
+#include "joblib/shippable.h"
 #include "tests/conformance/fresh_process.h"
 #include "tests/conformance/observation.h"
 
@@ -19,6 +21,14 @@ namespace {
 
 // The number differs by platform, and the tables are from Linux.
 constexpr int kLinuxENOENT = 2;
+
+// Of Naps.
+constexpr int kAwake = 0;
+constexpr int kBegun = 1;
+constexpr int kAsleep = 2;
+constexpr int kNapCounters = 3;
+
+const bool custom_error_registered = register_exception<CustomError>();
 
 std::string Repr(const Json& value) {
   return value.is_text() ? internal::PythonRepr(std::string_view(value.text()))
@@ -69,50 +79,55 @@ Json Error(std::string_view type, std::string_view message) {
 TwoArgsError::TwoArgsError(const std::string& a, const std::string& b)
     : what_(absl::StrCat(a, " and ", b)) {}
 
-void Naps::Sleep(double seconds) {
-  absl::MutexLock lock(&mu_);
-  ++begun_;
+Naps Naps::Scaled(double scale) {
+  Naps naps;
+  naps.scale_ = scale;
+  naps.counters_ = testing::SharedCounters::Zeros(kNapCounters);
+  return naps;
+}
+
+void Naps::Sleep(double seconds) const {
+  const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::duration<double>(scale_ * seconds));
+  counters_.Add(kBegun, 1);
   if (!internal::OwnPlatform().threads) {  // Nobody else could wake it.
-    std::this_thread::sleep_for(
-        std::chrono::duration<double>(scale_ * seconds));
+    std::this_thread::sleep_for(time);
     return;
   }
-  ++asleep_;
-  mu_.AwaitWithTimeout(absl::Condition(&awake_),
-                       absl::Seconds(scale_ * seconds));
-  --asleep_;
+  counters_.Add(kAsleep, 1);
+  counters_.AwaitAtLeast(kAwake, 1, time);
+  counters_.Add(kAsleep, -1);
 }
 
-void Naps::AwaitSleeps(int n) {
-  absl::MutexLock lock(&mu_);
-  const auto have_begun = [this, n]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return begun_ >= n;
-  };
-  if (have_begun()) return;
-  mu_.AwaitWithTimeout(absl::Condition(&have_begun), absl::Minutes(1));
-}
+void Naps::AwaitSleeps(int n) const { counters_.AwaitAtLeast(kBegun, n); }
 
-void Naps::WakeAll() {
-  absl::MutexLock lock(&mu_);
-  awake_ = true;
-}
+void Naps::WakeAll() const { counters_.Set(kAwake, 1); }
 
-bool Naps::AnyAsleep() const {
-  absl::MutexLock lock(&mu_);
-  return asleep_ > 0;
-}
+bool Naps::AnyAsleep() const { return counters_.Get(kAsleep) > 0; }
 
-Json DoTask(const Json& spec, const std::shared_ptr<Naps>& naps) {
+Json DoTask(const Json& spec, const Naps& naps) {
   const std::string& op = spec["op"].text();
   if (op == "return") return spec["value"];
   if (op == "take") return Json::Text("taken");
   if (op == "raise") Raise(spec);
   if (op == "sleep") {
-    naps->Sleep(spec["seconds"].number());
+    naps.Sleep(spec["seconds"].number());
     const Json* value = spec.Find("value");
     return value == nullptr ? Json() : *value;
   }
+  if (op == "signal") {
+    std::raise(static_cast<int>(spec["signal"].integer()));
+    return Json::Text("survived");
+  }
+  if (op == "_exit") std::_Exit(static_cast<int>(spec["code"].integer()));
   throw std::logic_error(absl::StrCat("no such task here: ", op));
+}
+
+Json Return(std::int64_t n) { return Json::Integer(n); }
+
+Json ReturnThrough(const testing::SharedGate& gate, std::int64_t n) {
+  if (!gate.Wait()) throw std::logic_error("the gate stayed shut");
+  return Json::Integer(n);
 }
 
 Json ErrorOfCall(const std::function<void()>& body) {
@@ -122,6 +137,8 @@ Json ErrorOfCall(const std::function<void()>& body) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     return Error("FileNotFoundError",
                  absl::StrCat("[Errno ", kLinuxENOENT, "] ", error.what()));
+  } catch (const CustomError& error) {
+    return Error("CustomError", error.what());
   } catch (const std::out_of_range& error) {
     return Error("KeyError", error.what());
   } catch (const std::domain_error& error) {

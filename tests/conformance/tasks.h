@@ -1,6 +1,7 @@
-// The tasks of a scenario, and Parallel calls that run them.
+// The tasks of a scenario, which can travel to other processes, and Parallel
+// calls that run them.
 //
-//   const auto naps = std::make_shared<Naps>(/*scale=*/0.1);
+//   const auto naps = Naps::Scaled(0.1);
 //   Parallel parallel(ToParallelOptions(scenario["parallel"]));
 //   const Json results = Json::Array(
 //       RunTasks(parallel, ReturnAsOf(scenario["parallel"]),
@@ -11,17 +12,16 @@
 #ifndef JOBLIB_TESTS_CONFORMANCE_TASKS_H_
 #define JOBLIB_TESTS_CONFORMANCE_TASKS_H_
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "joblib/backends/platform.h"
 #include "joblib/parallel.h"
 #include "tests/conformance/json.h"
+#include "tests/testing/shared_counters.h"
 
 namespace joblib::conformance {
 
@@ -39,29 +39,38 @@ class TwoArgsError : public std::exception {
   std::string what_;
 };
 
-// The sleep of tasks: shorter than the tables say, and ended from outside.
-// Thread-safety: any thread.
+// The sleep of tasks: shorter than the tables say, and ended from outside. A
+// handle: tasks take it by value. Thread-safety: any thread of any process.
 class Naps {
  public:
-  explicit Naps(double scale) : scale_(scale) {}
+  Naps() = default;  // None: for what is read from an archive.
+  static Naps Scaled(double scale);
 
   // Returns after scale * seconds, or once somebody has said WakeAll.
-  void Sleep(double seconds) ABSL_LOCKS_EXCLUDED(mu_);
+  void Sleep(double seconds) const;
   // Returns once that many sleeps have begun, or after a minute.
-  void AwaitSleeps(int n) ABSL_LOCKS_EXCLUDED(mu_);
-  void WakeAll() ABSL_LOCKS_EXCLUDED(mu_);
-  bool AnyAsleep() const ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitSleeps(int n) const;
+  void WakeAll() const;
+  // Whether any sleep has begun and not ended. (A killed one never ends.)
+  bool AnyAsleep() const;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(scale_, counters_);
+  }
 
  private:
-  const double scale_;
-  mutable absl::Mutex mu_;
-  bool awake_ ABSL_GUARDED_BY(mu_) = false;
-  int begun_ ABSL_GUARDED_BY(mu_) = 0;
-  int asleep_ ABSL_GUARDED_BY(mu_) = 0;
+  double scale_ = 1;
+  testing::SharedCounters counters_;
 };
 
-// Does what a task's {"op": ...} says: the result, or the exception.
-Json DoTask(const Json& spec, const std::shared_ptr<Naps>& naps);
+// Does what a task's {"op": ...} says: the result, or the exception, or the
+// worker's end.
+Json DoTask(const Json& spec, const Naps& naps);
+
+// Returns n; the latter once `gate` is open.
+Json Return(std::int64_t n);
+Json ReturnThrough(const testing::SharedGate& gate, std::int64_t n);
 
 // As ErrorOf (observation.h), also for what tasks throw; the types that C++
 // has no own word for under Python's name.

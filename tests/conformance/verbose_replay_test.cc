@@ -5,7 +5,6 @@
 // the tasks here do not sleep, where joblib's needed 40 ms for a sure order.
 
 #include <cstddef>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -38,7 +37,7 @@ Json::Items TasksOf(const Json& scenario) {
 // Runs the tasks, given as a range with a length or as one without.
 void Run(const Json& scenario) {
   const Json::Items specs = TasksOf(scenario);
-  const auto naps = std::make_shared<Naps>(/*scale=*/0);
+  const auto naps = Naps::Scaled(0);
   const auto call = [&naps](const Json& spec) {
     return delayed(DoTask)(spec, naps);
   };
