@@ -17,6 +17,7 @@
 #include "native/code_address.h"
 #include "native/descriptor.h"
 #include "native/main_hook.h"
+#include "native/program_slot.h"
 
 namespace joblib::native {
 namespace {
@@ -45,6 +46,8 @@ constinit std::atomic<bool> hook_reached{false};
 constinit std::atomic<bool> main_has_begun{false};
 constinit std::atomic<WorkerMain> worker_main{nullptr};
 constinit Main program_main = nullptr;
+// What was called in place of ours, where the program's call was redirected.
+constinit std::atomic<std::uintptr_t> start_behind_ours{0};
 
 bool IsSecure() { return getauxval(AT_SECURE) != 0; }
 
@@ -108,10 +111,6 @@ const Start& LookAtMarker() {
   start_state.looked.store(true, std::memory_order_release);
   return start_state;
 }
-
-// Other copies of this code may lie in libraries of the program; they looked at
-// the marker when their library was initialized, before any hook is called.
-[[gnu::constructor(101)]] void LookEarly() { LookAtMarker(); }
 
 std::uint64_t OurModule() {
   const absl::StatusOr<CodeAddress> here =
@@ -183,26 +182,38 @@ int HookedMain(int argc, char** argv, char** envp) {
   return HookedMain(program_main, argc, argv, envp);
 }
 
-}  // namespace
-}  // namespace joblib::native
+using StartMain = int (*)(Main, int, char**, void (*)(), void (*)(), void (*)(),
+                          void*);
 
-// The start-up code of every dynamically linked glibc program (crt1.o) calls
-// __libc_start_main(main, ...). Defined here, in the program's own archive or
-// in a shared library that comes before libc, this one is called instead, hands
-// the real one a main of ours, and no linker flag is needed. Weak, so that a
-// static program, which has the real one linked in, still links.
-extern "C" [[gnu::weak, gnu::visibility("default")]] int __libc_start_main(
-    joblib::native::Main main, int argc, char** argv, void (*init)(),
-    void (*fini)(), void (*rtld_fini)(), void* stack_end) {
-  using namespace joblib::native;
-  const auto real = reinterpret_cast<decltype(&__libc_start_main)>(
-      dlsym(RTLD_NEXT, "__libc_start_main"));
+// In place of __libc_start_main: gives the real one a main of ours.
+int StartHooked(Main main, int argc, char** argv, void (*init)(),
+                void (*fini)(), void (*rtld_fini)(), void* stack_end) {
+  auto real = reinterpret_cast<StartMain>(
+      start_behind_ours.load(std::memory_order_relaxed));
+  if (real == nullptr) {
+    real = reinterpret_cast<StartMain>(dlsym(RTLD_NEXT, "__libc_start_main"));
+  }
   if (real == nullptr) ExitWith("no __libc_start_main behind ours");
   program_main = main;
   hook_reached.store(!IsSecure(), std::memory_order_release);
   PrepareWorker();
   const Main hooked = &HookedMain;
   return real(hooked, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+}  // namespace
+}  // namespace joblib::native
+
+// The start-up code of every dynamically linked glibc program (crt1.o) calls
+// __libc_start_main(main, ...). Defined here, in the program's own archive or
+// in a shared library that comes before libc, this one is called instead, and
+// no linker flag is needed. Weak, so that a static program, which has the real
+// one linked in, still links.
+extern "C" [[gnu::weak, gnu::visibility("default")]] int __libc_start_main(
+    joblib::native::Main main, int argc, char** argv, void (*init)(),
+    void (*fini)(), void (*rtld_fini)(), void* stack_end) {
+  return joblib::native::StartHooked(main, argc, argv, init, fini, rtld_fini,
+                                     stack_end);
 }
 
 // The way in for static programs: linked with -Wl,--wrap=main, crt1.o's main is
@@ -215,6 +226,28 @@ extern "C" [[gnu::visibility("default")]] int __wrap_main(int argc, char** argv,
 
 namespace joblib::native {
 namespace {
+
+// Runs before the program's start-up code where we lie in a library. Other
+// copies of this code may lie in further ones: all of them look at the marker
+// now, before the first hook removes it.
+//
+// A preloaded library whose names are hidden (a version script) is not found by
+// the program; there the program's call is redirected.
+[[gnu::constructor(101)]] void LookEarly() {
+  const Start& start = LookAtMarker();
+  if (!start.is_worker || hook_reached.load(std::memory_order_relaxed) ||
+      start.module != OurModule()) {
+    return;
+  }
+  if (&__real_main != nullptr) return;
+  const absl::StatusOr<CodeAddress> found =
+      LocateCode(dlsym(RTLD_DEFAULT, "__libc_start_main"));
+  if (found.ok() && found->module == start.module) return;
+  start_behind_ours.store(
+      ReplaceInProgram("__libc_start_main",
+                       reinterpret_cast<std::uintptr_t>(&StartHooked)),
+      std::memory_order_relaxed);
+}
 
 // A sanitizer's runtime insists on being the first library.
 std::string SanitizerRuntime() {
