@@ -52,14 +52,28 @@ TEST(ParallelConfigPageTest, AllCpusAndTwoOfThem) {
   EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
 }
 
-TEST(ParallelPageTest, SquareRoots) {
+// The page's examples, which name no backend, on what the parameter prefers.
+class ParallelPageTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static ParallelOptions With(ParallelOptions options) {
+    options.prefer = GetParam();
+    return options;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(On, ParallelPageTest, ::testing::Values("threads"),
+                         [](const auto& info) -> std::string {
+                           return info.param;
+                         });
+
+TEST(ParallelPageAloneTest, SquareRoots) {
   // Parallel(n_jobs=1)(delayed(sqrt)(i**2) for i in range(10))
   EXPECT_THAT(Parallel({.n_jobs = 1})(
                   each(range(10), [](int i) { return delayed(Sqrt)(i * i); })),
               ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
 }
 
-TEST(ParallelPageTest, PairsAsResults) {
+TEST(ParallelPageAloneTest, PairsAsResults) {
   // r = Parallel(n_jobs=1)(delayed(modf)(i/2.) for i in range(10))
   const auto r = Parallel({.n_jobs = 1})(each(range(10), [](int i) {
     return delayed([](double x) {
@@ -74,9 +88,9 @@ TEST(ParallelPageTest, PairsAsResults) {
   }
 }
 
-TEST(ParallelPageTest, TheProgressMeter) {
+TEST_P(ParallelPageTest, TheProgressMeter) {
   native::OutputCapture capture;
-  Parallel({.n_jobs = 2, .verbose = 10, .prefer = "threads"})(
+  Parallel(With({.n_jobs = 2, .verbose = 10}))(
       each(range(10), [](int) { return delayed([] {})(); }));
   const std::string text = capture.End().err;
   if (internal::ThreadsAvailable()) {
@@ -86,18 +100,17 @@ TEST(ParallelPageTest, TheProgressMeter) {
   EXPECT_THAT(text, HasSubstr("finished\n"));
 }
 
-TEST(ParallelPageTest, TheProducerIsReadAsNeeded) {
+TEST_P(ParallelPageTest, TheProducerIsReadAsNeeded) {
   // Parallel(n_jobs=2, verbose=100, pre_dispatch='1.5*n_jobs')(
   //     delayed(sqrt)(i) for i in producer())
   native::OutputCapture capture;
-  const auto out = Parallel({.n_jobs = 2,
-                             .verbose = 100,
-                             .pre_dispatch = "1.5*n_jobs",
-                             .prefer = "threads"})(each(range(6), [](int i) {
-    std::printf("Produced %d\n", i);
-    std::fflush(stdout);
-    return delayed(Sqrt)(i);
-  }));
+  const auto out = Parallel(
+      With({.n_jobs = 2, .verbose = 100, .pre_dispatch = "1.5*n_jobs"}))(
+      each(range(6), [](int i) {
+        std::printf("Produced %d\n", i);
+        std::fflush(stdout);
+        return delayed(Sqrt)(i);
+      }));
   const std::string text = capture.End().out;
   EXPECT_EQ(out.size(), 6);
   for (int i = 0; i < 6; ++i) {
@@ -110,8 +123,8 @@ TEST(ParallelPageTest, TheProducerIsReadAsNeeded) {
   }
 }
 
-TEST(ParallelPageTest, ResultsAsAGenerator) {
-  Parallel parallel({.n_jobs = 2, .prefer = "threads"});
+TEST_P(ParallelPageTest, ResultsAsAGenerator) {
+  Parallel parallel(With({.n_jobs = 2}));
   auto output = parallel.generator(
       each(range(10), [](int i) { return delayed(Sqrt)(i * i); }));
   auto next = output.begin();
@@ -123,7 +136,7 @@ TEST(ParallelPageTest, ResultsAsAGenerator) {
   EXPECT_THAT(rest, ElementsAre(2, 3, 4, 5, 6, 7, 8, 9));
 }
 
-TEST(ParallelPageTest, SharedMemory) {
+TEST(ParallelPageAloneTest, SharedMemory) {
   std::mutex mutex;
   std::set<int> shared_set;
   const auto collect = [&](int x) {
@@ -135,10 +148,10 @@ TEST(ParallelPageTest, SharedMemory) {
   EXPECT_THAT(shared_set, ElementsAre(0, 1, 2, 3, 4));
 }
 
-TEST(ParallelPageTest, ReusingAPoolOfWorkers) {
+TEST_P(ParallelPageTest, ReusingAPoolOfWorkers) {
   double accumulator = 0;
   int n_iter = 0;
-  Parallel parallel({.n_jobs = 2, .prefer = "threads"});
+  Parallel parallel(With({.n_jobs = 2}));
   {
     auto session = parallel.session();
     while (accumulator < 1000) {
@@ -152,7 +165,7 @@ TEST(ParallelPageTest, ReusingAPoolOfWorkers) {
   EXPECT_EQ(n_iter, 14);
 }
 
-TEST(ParallelPageTest, ACustomBackend) {
+TEST(ParallelPageAloneTest, ACustomBackend) {
   class MyCustomBackend : public SequentialBackend {};
   register_parallel_backend("custom", [](const BackendParams&) {
     return std::make_shared<MyCustomBackend>();
@@ -161,7 +174,7 @@ TEST(ParallelPageTest, ACustomBackend) {
   EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
 }
 
-TEST(ParallelPageTest, WithoutProcessesTheDefaultIsThreads) {
+TEST(ParallelPageAloneTest, WithoutProcessesTheDefaultIsThreads) {
   const auto negatives = [] {
     return Parallel({.n_jobs = 2})(
         each(range(3), [](int i) { return delayed(std::negate<int>())(i); }));
