@@ -22,6 +22,11 @@
 #define JOBLIB_IN_CHILD \
   __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
 
+// clone(2) by its other name: ThreadSanitizer intercepts the first one and
+// takes it for a fork, though the child shares its state.
+extern "C" int __clone(int (*function)(void*), void* stack, int flags,
+                       void* argument, ...);
+
 namespace joblib::native {
 namespace {
 
@@ -234,13 +239,13 @@ Spawned CloneAndExec(const SpawnPlan& plan) {
     const int flags = CLONE_VM | CLONE_VFORK;
     if (plan.with_pidfd) {
       spawned.pid =
-          clone(&RunChild, top, flags | CLONE_PIDFD, &child, &spawned.pidfd);
+          __clone(&RunChild, top, flags | CLONE_PIDFD, &child, &spawned.pidfd);
     }
     // EINVAL, EPERM, ENOSYS: an old kernel or a sandbox knows no pidfd.
     if (!plan.with_pidfd || (spawned.pid < 0 && errno != EAGAIN &&
                              errno != ENOMEM && errno != EMFILE)) {
       spawned.pidfd = -1;
-      spawned.pid = clone(&RunChild, top, flags, &child);
+      spawned.pid = __clone(&RunChild, top, flags, &child);
     }
     spawned.error = spawned.pid < 0 ? errno : child.error;
   }

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <latch>
 #include <set>
 #include <string>
 #include <thread>
@@ -196,10 +197,13 @@ TEST_P(ChildProcessTest, WatchesAProcessThatWasForked) {
 TEST(ChildProcessStartTest, TheChildDiesWhenItsParentDoes) {
   // A thread is parent enough: PR_SET_PDEATHSIG follows it.
   OwnWorker worker;
+  std::latch started(1);  // tsan does not see the join().
   std::thread([&] {
     ASSERT_TRUE(worker.Start(&WaitsToBeKilled).ok());
     worker.WaitFor(2);
+    started.count_down();
   }).join();
+  started.wait();
   EXPECT_EQ(OwnWorker::Describe(worker.WaitForEnd()), "SIGKILL(-9)");
 }
 
