@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -194,6 +195,35 @@ TEST_P(ChildProcessTest, WatchesAProcessThatWasForked) {
   EXPECT_TRUE(absl::IsNotFound(ChildProcess::Watch(forked).status()));
 }
 
+TEST(ChildProcessWithoutPidfdTest, ANumberThatIsNoChildOfOursIsNotSignalled) {
+  int pipe_ends[2];
+  ASSERT_EQ(pipe2(pipe_ends, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const pid_t orphan = fork();
+    if (orphan != 0) _exit(0);
+    const pid_t self = getpid();
+    if (write(pipe_ends[1], &self, sizeof self) != sizeof self) _exit(1);
+    for (;;) pause();
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  pid_t orphan = 0;
+  ASSERT_EQ(read(pipe_ends[0], &orphan, sizeof orphan),
+            static_cast<ssize_t>(sizeof orphan));
+  close(pipe_ends[1]);
+  ChildProcess::RefusePidfdForTest(true);
+  auto process = ChildProcess::Watch(orphan);
+  ChildProcess::RefusePidfdForTest(false);
+  ASSERT_TRUE(process.ok());
+  process->Signal(SIGKILL);
+  // It holds the pipe as long as it lives.
+  pollfd end = {.fd = pipe_ends[0], .events = 0, .revents = 0};
+  EXPECT_EQ(poll(&end, 1, 20), 0) << "killed";
+  kill(orphan, SIGKILL);
+  EXPECT_EQ(poll(&end, 1, 20'000), 1);
+  close(pipe_ends[0]);
+}
+
 TEST(ChildProcessStartTest, TheChildDiesWhenItsParentDoes) {
   // A thread is parent enough: PR_SET_PDEATHSIG follows it.
   OwnWorker worker;
@@ -361,7 +391,7 @@ TEST(ChildProcessStartTest, AFailedExecSaysWhyAndLeavesNothing) {
   EXPECT_NE(std::string(status.message()).find("child_process_test"),
             std::string::npos)
       << status;
-  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG | __WALL), -1) << "a child is left";
 }
 
 TEST(ChildProcessStartTest, WithoutADescriptorLeftItIsResourceExhausted) {

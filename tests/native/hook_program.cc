@@ -2,6 +2,7 @@
 // does. Exits with 0 if the worker did its work.
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,7 +63,9 @@ int Run(const std::string& what, const std::string& own_path) {
   }
   if (what == "replace") {
     if (unlink(own_path.c_str()) != 0 ||
-        symlink("/bin/false", own_path.c_str()) != 0) {
+        symlink("/bin/false", own_path.c_str()) != 0 ||
+        // What the kernel calls a program whose file is gone.
+        symlink("/bin/false", (own_path + " (deleted)").c_str()) != 0) {
       return Fail(25, "replace");
     }
     return RunAWorker();
@@ -72,6 +75,7 @@ int Run(const std::string& what, const std::string& own_path) {
     return RunAWorker();
   }
   if (what == "is_worker") {
+    if (getauxval(AT_SECURE) != 0) std::printf("secure ");
     std::printf("IsWorker %d HookActive %d MainHasBegun %d\n", IsWorker(),
                 HookActive(), MainHasBegun());
     const auto environment = WorkerEnvironment({}, {});
