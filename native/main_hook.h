@@ -8,7 +8,7 @@
 //   if (!native::HookActive()) ...                // Never start a worker then:
 //                                                 // it would be main() again.
 //
-// Thread-safety: all functions. Source: toolchain notes in native/README.md.
+// Thread-safety: all functions.
 #ifndef JOBLIB_NATIVE_MAIN_HOOK_H_
 #define JOBLIB_NATIVE_MAIN_HOOK_H_
 
@@ -30,7 +30,8 @@ struct WorkerStart {
 };
 
 // Whether this process was started as a worker; known from the first static
-// constructor on.
+// constructor on. In a worker of another copy of the library, which passes it
+// on, this is true as well.
 bool IsWorker();
 
 // Whether main() has begun: false while static constructors run. (In a program
@@ -45,9 +46,10 @@ bool HookActive();
 using WorkerMain = void (*)(const WorkerStart& start);
 void SetWorkerMain(WorkerMain worker_main);
 
-// How to start a worker of this program: the environment entries to add to the
-// worker's. Where the hook was not reached but our code lies in a shared
-// object, LD_PRELOAD is one of them (the worker restores the variable).
+// A worker's whole environment: `environment` and the marker. Where the hook was
+// not reached but our code lies in a shared object, that is preloaded (a
+// sanitizer's runtime before it); the worker's LD_PRELOAD is restored, and the
+// marker removed, before the program's constructors.
 // Errors: FAILED_PRECONDITION, with what to do, where no worker of this program
 // can be one (static without the flag, AT_SECURE).
 absl::StatusOr<std::vector<std::string>> WorkerEnvironment(
