@@ -58,8 +58,8 @@ class ChildProcess {
     // Kept open in the child under the same numbers; all others but 0, 1, 2 are
     // closed there. 0 is /dev/null.
     std::vector<int> descriptors;
-    // The worker's end, kept open as well. The child ends before its exec if the
-    // parent's end is closed by then: -1 does without.
+    // The worker's end, kept open as well. The child ends before its exec if
+    // the parent's end is closed by then: -1 does without.
     int socket = -1;
   };
   // Starts this program's executable again (P2: the very file that runs here).

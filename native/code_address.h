@@ -4,9 +4,9 @@
 //   absl::StatusOr<CodeAddress> there = LocateCode(address);
 //   absl::StatusOr<const void*> here = ResolveCode(*there);   // In the worker.
 //
-// Thread-safety: all functions. Each thread remembers the last few answers: 5 ns
-// for code of the program, 25 ns for a library's (has any been unloaded since?),
-// some microseconds for the first address of a module.
+// Thread-safety: all functions. Each thread remembers the last few answers: 5
+// ns for code of the program, 25 ns for a library's (has any been unloaded
+// since?), some microseconds for the first address of a module.
 #ifndef JOBLIB_NATIVE_CODE_ADDRESS_H_
 #define JOBLIB_NATIVE_CODE_ADDRESS_H_
 

@@ -46,8 +46,8 @@ bool HookActive();
 using WorkerMain = void (*)(const WorkerStart& start);
 void SetWorkerMain(WorkerMain worker_main);
 
-// A worker's whole environment: `environment` and the marker. Where the hook was
-// not reached but our code lies in a shared object, that is preloaded (a
+// A worker's whole environment: `environment` and the marker. Where the hook
+// was not reached but our code lies in a shared object, that is preloaded (a
 // sanitizer's runtime before it); the worker's LD_PRELOAD is restored, and the
 // marker removed, before the program's constructors.
 // Errors: FAILED_PRECONDITION, with what to do, where no worker of this program

@@ -42,8 +42,8 @@ class SharedMemory {
 
   int fd() const { return fd_; }
   std::size_t bytes() const { return bytes_; }
-  // Makes sure that [offset, offset + n) has memory behind it. Nothing to do for
-  // a memfd, but for a file. Errors: RESOURCE_EXHAUSTED.
+  // Makes sure that [offset, offset + n) has memory behind it. Nothing to do
+  // for a memfd, but for a file. Errors: RESOURCE_EXHAUSTED.
   absl::Status Reserve(std::size_t offset, std::size_t n) const;
   // Gives the whole pages in [offset, offset + n) back to the system; they read
   // as zeros.
