@@ -10,7 +10,7 @@ The layers, from the top (lib/joblib unless said otherwise):
     backends   backends/X                core, memmap, native, never a sibling;
                                          platform.h is shared by all
     memmap     memmap/                   core, native
-    core       core/                     Abseil, the standard library
+    core       core/                     Abseil, cereal, the standard library
     native     native/ (beside core)     Abseil, hwloc, the system
 
 tests/ and tools/ may include any of them. What asks the operating system for
@@ -57,7 +57,7 @@ ROOMS = [
     (r"native/", "native"),
     (r"lib/joblib/core/", "core"),
     (r"lib/joblib/memmap/", "memmap"),
-    (r"lib/joblib/backends/builtin_backends\.", "builtin_backends"),
+    (r"lib/joblib/backends/(builtin_\w+|no_workers)\.", "builtin_backends"),
     (r"lib/joblib/backends/(\w+)[/.]", r"backends/\1"),
     (r"lib/joblib/parallel/", "parallel"),
     (r"lib/joblib/joblib\.h$", "umbrella"),
@@ -97,7 +97,7 @@ MAY_INCLUDE = {
 LIBRARIES = {
     "absl": "native core memmap backends parallel bindings".split(),
     "hwloc": ["native"],
-    "cereal": ["parallel"],
+    "cereal": ["core", "parallel"],
     "Eigen": [],
     "benchmark": [],
     "gmock": [],

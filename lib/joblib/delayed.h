@@ -32,6 +32,9 @@ struct Passed<std::reference_wrapper<T>> {
 template <class F, class... Args>
 using CallResult = std::invoke_result_t<F&, typename Passed<Args>::type...>;
 
+// What they are made of, for what sends them to other processes.
+struct CallParts;
+
 }  // namespace internal
 
 // A value: copies and moves as its function and arguments do.
@@ -59,6 +62,7 @@ class DelayedCall {
   }
 
  private:
+  friend internal::CallParts;
   [[no_unique_address]] F f_;
   [[no_unique_address]] std::tuple<Args...> args_;
 };
@@ -94,6 +98,7 @@ class NonPicklable {
   }
 
  private:
+  friend internal::CallParts;
   [[no_unique_address]] F f_;
 };
 
@@ -109,6 +114,22 @@ template <class T>
 inline constexpr bool kDelayed = false;
 template <class F, class... Args>
 inline constexpr bool kDelayed<DelayedCall<F, Args...>> = true;
+
+struct CallParts {
+  template <class F, class... Args>
+  static const F& Function(const DelayedCall<F, Args...>& call) {
+    return call.f_;
+  }
+  template <class F, class... Args>
+  static const std::tuple<Args...>& Arguments(
+      const DelayedCall<F, Args...>& call) {
+    return call.args_;
+  }
+  template <class F>
+  static const F& Wrapped(const NonPicklable<F>& wrapper) {
+    return wrapper.f_;
+  }
+};
 }  // namespace internal
 
 }  // namespace joblib

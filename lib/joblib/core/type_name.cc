@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <string_view>
 
 #include "joblib/core/outcome.h"
 
@@ -14,12 +15,52 @@ extern "C" [[gnu::weak]] const std::type_info*
 JoblibCurrentExceptionType() __asm__("__cxa_current_exception_type");
 
 namespace joblib::internal {
+namespace {
+
+void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
+  for (std::size_t at = 0; (at = text->find(from, at)) != std::string::npos;
+       at += to.size()) {
+    text->replace(at, from.size(), to);
+  }
+}
+
+// Drops ", std::allocator<...>" and the like.
+void DropArgument(std::string_view argument, std::string* text) {
+  std::size_t at;
+  while ((at = text->find(argument)) != std::string::npos) {
+    std::size_t end = at + argument.size();
+    for (int open = 1; open > 0 && end < text->size(); ++end) {
+      if ((*text)[end] == '<') ++open;
+      if ((*text)[end] == '>') --open;
+    }
+    text->erase(at, end - at);
+  }
+}
+
+std::string Readable(std::string name) {
+  // Inline namespaces of libstdc++ and libc++.
+  for (const char* version : {"std::__cxx11::", "std::__1::", "std::__2::"}) {
+    ReplaceAll(version, "std::", &name);
+  }
+  ReplaceAll("[abi:cxx11]", "", &name);
+  if (name.find('<') == std::string::npos) return name;
+  ReplaceAll(" >", ">", &name);
+  for (const char* argument :
+       {", std::char_traits<", ", std::allocator<", ", std::default_delete<",
+        ", std::less<", ", std::hash<", ", std::equal_to<"}) {
+    DropArgument(argument, &name);
+  }
+  ReplaceAll("std::basic_string<char>", "std::string", &name);
+  return name;
+}
+
+}  // namespace
 
 std::string TypeName(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> name(
       abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-  return status == 0 ? name.get() : type.name();
+  return status == 0 ? Readable(name.get()) : type.name();
 }
 
 std::string ClassName(const std::type_info& type) {
@@ -29,6 +70,11 @@ std::string ClassName(const std::type_info& type) {
   return scope == std::string::npos ? name : name.substr(scope + 2);
 }
 
+const std::type_info* CurrentExceptionType() {
+  return &JoblibCurrentExceptionType != nullptr ? JoblibCurrentExceptionType()
+                                                : nullptr;
+}
+
 std::string ExceptionMessage(const std::exception_ptr& error) {
   if (error == nullptr) return "";
   try {
@@ -36,9 +82,7 @@ std::string ExceptionMessage(const std::exception_ptr& error) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    const std::type_info* type = &JoblibCurrentExceptionType != nullptr
-                                     ? JoblibCurrentExceptionType()
-                                     : nullptr;
+    const std::type_info* const type = CurrentExceptionType();
     return type != nullptr ? "an exception of type " + TypeName(*type)
                            : "an exception of unknown type";
   }

@@ -7,7 +7,8 @@
 
 namespace joblib::internal {
 
-// "joblib::LokyBackend".
+// "joblib::LokyBackend", "std::vector<std::string>": without what only the
+// standard library's own versions and default arguments add.
 std::string TypeName(const std::type_info& type);
 // The same without namespaces or enclosing classes: "LokyBackend".
 std::string ClassName(const std::type_info& type);
@@ -16,6 +17,10 @@ template <class T>
 std::string ClassNameOf(const T& object) {
   return ClassName(typeid(object));
 }
+
+// The type of the exception that is being handled; null where the runtime does
+// not tell (wasm).
+const std::type_info* CurrentExceptionType();
 
 }  // namespace joblib::internal
 

@@ -1,0 +1,32 @@
+// CodeRefs: functions as other processes of the same program find them.
+//
+// core knows no modules: what does, native/code_address.h, is put in by
+// builtin_backends.cc before main.
+#ifndef JOBLIB_CORE_CODE_REFS_H_
+#define JOBLIB_CORE_CODE_REFS_H_
+
+#include <cstdint>
+
+namespace joblib::internal {
+
+struct CodeRef {
+  std::uint64_t module = 0;  // 0: no function (a null pointer).
+  std::uint64_t offset = 0;
+};
+
+class CodeRefs {
+ public:
+  virtual ~CodeRefs() = default;
+  // Throws PicklingError if it is in no module.
+  virtual CodeRef Of(const void* function) = 0;
+  // Throws DecodeError if there is no such function here.
+  virtual const void* Find(CodeRef ref) = 0;
+};
+
+// `refs` lives for ever. Without any the functions below throw std::logic_error.
+void SetCodeRefs(CodeRefs* refs);
+CodeRefs& TheCodeRefs();
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_CORE_CODE_REFS_H_
