@@ -97,7 +97,8 @@ bool IsMemfd(int fd) {
          absl::StartsWith(target, "/memfd:");
 }
 
-absl::Status CheckAdopted(int fd, std::size_t bytes) {
+// Gives *bytes, if it is 0, the size that there is.
+absl::Status CheckAdopted(int fd, std::size_t* bytes) {
   const int seals = fcntl(fd, F_GET_SEALS);
   // A tmpfs file has seals as well, none of these; others have no such thing.
   const bool sealed = seals >= 0 && (seals & kSizeSeals) == kSizeSeals;
@@ -107,9 +108,12 @@ absl::Status CheckAdopted(int fd, std::size_t bytes) {
   }
   struct stat info = {};
   if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "fstat");
-  if (info.st_size < 0 || static_cast<std::size_t>(info.st_size) != bytes) {
+  if (*bytes == 0 && info.st_size > 0) {
+    *bytes = static_cast<std::size_t>(info.st_size);
+  }
+  if (info.st_size < 0 || static_cast<std::size_t>(info.st_size) != *bytes) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "shared memory of ", info.st_size, " bytes instead of ", bytes));
+        "shared memory of ", info.st_size, " bytes instead of ", *bytes));
   }
   return absl::OkStatus();
 }
@@ -172,7 +176,7 @@ absl::StatusOr<SharedMemory> SharedMemory::Adopt(int fd, std::size_t bytes) {
   memory.bytes_ = bytes;
   const int seals = fcntl(fd, F_GET_SEALS);
   memory.anonymous_ = seals >= 0 && (seals & kSizeSeals) == kSizeSeals;
-  absl::Status checked = CheckAdopted(fd, bytes);
+  absl::Status checked = CheckAdopted(fd, &memory.bytes_);
   if (!checked.ok()) return checked;
   return memory;
 }

@@ -36,6 +36,7 @@
 #include "joblib/parallel/call.h"
 #include "joblib/parallel/generator.h"
 #include "joblib/parallel/generator_sources.h"
+#include "joblib/parallel/kept_call.h"
 #include "joblib/parallel/sequential_run.h"
 #include "joblib/parallel/typed_source.h"
 #include "joblib/parallel/zipped.h"

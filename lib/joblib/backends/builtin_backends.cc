@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "joblib/backends/builtin_workers.h"
+#include "joblib/backends/loky/loky_call.h"
 #include "joblib/backends/platform.h"
 #include "joblib/backends/threading/thread_pool.h"
 #include "joblib/core/backend_access.h"
@@ -38,6 +40,8 @@ BackendRegistry* NewRegistry() {
 }  // namespace
 
 BackendRegistry& Registry() {
+  // Named so that the linker takes it along.
+  ConnectWorkers();
   BackendRegistry* registry = the_registry.load(std::memory_order_acquire);
   if (registry == nullptr) {
     BackendRegistry* fresh = NewRegistry();
@@ -55,8 +59,42 @@ bool IsMissingHere(const std::string& name) {
   return IsProcessBackend(name) && !Registry().Has(name);
 }
 
+std::shared_ptr<ParallelBackendBase> DefaultNestedBackend(int level) {
+  std::shared_ptr<ParallelBackendBase> nested;
+  if (level > 1) {
+    nested = std::make_shared<SequentialBackend>();
+  } else {
+    nested = std::make_shared<ThreadingBackend>();
+  }
+  BackendAccess::SetLevelIfUnset(*nested, level);
+  return nested;
+}
+
+ConfigRef DefaultTaskConfig(int level) {
+  constexpr int kShared = 3;  // Deeper ones are rare.
+  static std::atomic<const Config*> shared[kShared + 1];
+  const bool is_shared = level <= kShared;
+  if (is_shared) {
+    const Config* const config = shared[level].load(std::memory_order_acquire);
+    if (config != nullptr) return ConfigRef(config);
+  }
+  auto fresh = std::make_unique<Config>();
+  fresh->backend = DefaultNestedBackend(level);
+  fresh->n_jobs = none;
+  fresh->immortal = is_shared;
+  if (!is_shared) return ConfigRef(fresh.release());
+  const Config* config = nullptr;
+  if (shared[level].compare_exchange_strong(config, fresh.get())) {
+    config = fresh.release();
+  }
+  return ConfigRef(config);
+}
+
 void ResetRegistryForTest() { delete the_registry.exchange(NewRegistry()); }
 
-void ShutdownBackends() { ThreadPool::Get().Shrink(); }
+void ShutdownBackends() {
+  ThreadPool::Get().Shrink();
+  ShutdownLoky();
+}
 
 }  // namespace joblib::internal

@@ -3,12 +3,14 @@
 #ifndef JOBLIB_BACKENDS_BUILTIN_BACKENDS_H_
 #define JOBLIB_BACKENDS_BUILTIN_BACKENDS_H_
 
+#include <memory>
 #include <string>
 
 #include "joblib/backends/loky/loky_backend.h"
 #include "joblib/backends/multiprocessing/multiprocessing_backend.h"
 #include "joblib/backends/sequential_backend.h"
 #include "joblib/backends/threading/threading_backend.h"
+#include "joblib/core/config.h"
 
 namespace joblib::internal {
 
@@ -22,10 +24,16 @@ bool IsProcessBackend(const std::string& name);
 // Whether `name` is a backend that joblib has, but not on this system.
 bool IsMissingHere(const std::string& name);
 
+// What Parallel calls inside of a task use by joblib's rule: threads at the
+// first level, sequential below.
+std::shared_ptr<ParallelBackendBase> DefaultNestedBackend(int level);
+// The configuration that says this and nothing else.
+ConfigRef DefaultTaskConfig(int level);
+
 // Puts the registry back to what a fresh process has.
 void ResetRegistryForTest();
 
-// Ends what the backends keep between calls: idle threads.
+// Ends what the backends keep between calls: idle threads, worker processes.
 void ShutdownBackends();
 
 }  // namespace joblib::internal

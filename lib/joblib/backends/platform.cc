@@ -33,6 +33,8 @@ constexpr int kWithProcesses = 2;
 constexpr int kWithThreads = 4;
 std::atomic<int> pretended = 0;
 
+std::atomic<ProcessKind> process_kind = ProcessKind::kProgram;
+
 std::atomic<bool> warned_of_cores = false;
 std::atomic<bool> warned_of_affinity = false;
 
@@ -79,6 +81,12 @@ void PretendPlatformForTest(std::optional<Platform> platform) {
   warned_of_cores = false;
   warned_of_affinity = false;
 }
+
+ProcessKind CurrentProcessKind() {
+  return process_kind.load(std::memory_order_relaxed);
+}
+
+void SetProcessKind(ProcessKind kind) { process_kind.store(kind); }
 
 bool ProcessesAvailable() {
   return CurrentPlatform().processes && !MultiprocessingIsOff();

@@ -25,6 +25,12 @@ Platform OwnPlatform();
 // platform lacks can be started on it.
 void PretendPlatformForTest(std::optional<Platform> platform);
 
+// What this process is: a program, or a worker process of loky or of
+// multiprocessing. Set before any task of a worker.
+enum class ProcessKind { kProgram, kLokyWorker, kForkedWorker };
+ProcessKind CurrentProcessKind();
+void SetProcessKind(ProcessKind kind);
+
 // Whether there are worker processes: not on WebAssembly, nor where
 // JOBLIB_MULTIPROCESSING=0.
 bool ProcessesAvailable();

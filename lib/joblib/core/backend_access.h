@@ -36,8 +36,8 @@ struct BackendAccess {
   }
   static std::shared_ptr<BackendCall> BeginCall(
       ParallelBackendBase& backend, const std::shared_ptr<BatchReceiver>& call,
-      int n_jobs, bool caller_helps) {
-    return backend.BeginCall(call, n_jobs, caller_helps);
+      const CallTraits& traits) {
+    return backend.BeginCall(call, traits);
   }
 };
 

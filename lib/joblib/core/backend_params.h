@@ -25,16 +25,27 @@ template <class F, class... Args>
 class DelayedCall;
 
 namespace internal {
+class ByteReader;
+class ByteWriter;
+using ShippedCallRunner = void (*)(ByteReader& call, ByteWriter& result);
 // A delayed call given as a parameter (loky's `initializer`), type erased.
 class KeptCall {
  public:
   virtual ~KeptCall() = default;
+  // As TaskBlock's: what runs it in another process, and what that gets.
+  virtual ShippedCallRunner Runner() const = 0;
+  virtual void Encode(ByteWriter& out) const = 0;
 };
+// Its functions are in core/kept_call.h, which delayed.h brings.
 template <class Call>
 class TypedKeptCall final : public KeptCall {
  public:
-  explicit TypedKeptCall(Call call) : call(std::move(call)) {}
-  Call call;
+  explicit TypedKeptCall(Call call) : call_(std::move(call)) {}
+  ShippedCallRunner Runner() const override;
+  void Encode(ByteWriter& out) const override;
+
+ private:
+  Call call_;
 };
 }  // namespace internal
 
@@ -80,6 +91,11 @@ class BackendParam {
     return std::get_if<std::string>(&value_);
   }
   const List* as_list() const { return std::get_if<List>(&value_); }
+  std::shared_ptr<const internal::KeptCall> as_call() const {
+    auto* call =
+        std::get_if<std::shared_ptr<const internal::KeptCall>>(&value_);
+    return call != nullptr ? *call : nullptr;
+  }
   const Map* as_map() const {
     auto* map = std::get_if<std::shared_ptr<const Map>>(&value_);
     return map != nullptr ? map->get() : nullptr;

@@ -11,18 +11,28 @@
 #define JOBLIB_CORE_BATCH_STATE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "joblib/core/backend_params.h"
 #include "joblib/core/batch.h"
 #include "joblib/core/thread_state.h"
 
 namespace joblib::internal {
 
 class BatchState;
+class ByteReader;
+class ByteWriter;
+
+// Runs one encoded call in the process that got it: decodes it from `call`,
+// encodes its result into `result`. Throws what the task throws, PicklingError
+// if its result can't travel, DecodeError if `call` is not such a call.
+using ShippedCallRunner = void (*)(ByteReader& call, ByteWriter& result);
 
 // Delayed calls that were read together and the room for their results. The
 // typed part is in parallel/typed_block.h.
@@ -44,6 +54,24 @@ class TaskBlock {
   // what it returned. Else false.
   virtual bool ReplaceResult(std::uint32_t index,
                              const std::exception_ptr& error) noexcept = 0;
+
+  // For backends that run the calls in other processes.
+  // What runs one of them there. Throws PicklingError if they can't travel:
+  // what they are made of is known from their type.
+  virtual ShippedCallRunner Runner() const = 0;
+  // Writes call `index`, which stays. Throws PicklingError, or what a user's
+  // serialize function throws.
+  virtual void Encode(std::uint32_t index, ByteWriter& out) const = 0;
+  // In a fork()ed child, which has the call in its copy of the memory: runs it
+  // and writes its result, as the runner would.
+  virtual void RunEncoded(std::uint32_t index, ByteWriter& out) = 0;
+  // Reads the result of task `index` into its place; the call goes. Throws
+  // (DecodeError, or what a user's serialize throws): then neither happened.
+  virtual void Decode(std::uint32_t index, ByteReader& result) = 0;
+  // Where each task's error is a value: that of task `index`; the call goes.
+  // Else false, and nothing happened.
+  virtual bool SetError(std::uint32_t index,
+                        const std::exception_ptr& error) noexcept = 0;
 
   std::int64_t first = 0;     // Index of its first task in the call.
   std::uint32_t size = 0;     // Tasks in it.
@@ -117,6 +145,37 @@ class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
   // has any.
   virtual Batch StealTail() = 0;
 
+  // For a backend whose tasks run in other processes, instead of RunBatch: one
+  // thread at a time for each batch, its tasks in their order.
+  // Marks `batch` as running. False: the call was aborted; only FinishShipped
+  // is left to do.
+  virtual bool BeginShipped(BatchState& batch) = 0;
+  // The result (or the error, where that is a value) of the batch's task
+  // `index` stands in its place.
+  static void ShippedTaskEnded(BatchState& batch, std::uint32_t index) {
+    batch.next_.store(index + 2, std::memory_order_release);
+  }
+  // Task `index` failed. True: its error is a value, go on with the next one;
+  // false: the call is aborted with it.
+  virtual bool ShippedTaskFailed(BatchState& batch, std::uint32_t index,
+                                 std::exception_ptr error) = 0;
+  // For the trace.
+  struct ShippedTask {
+    int worker_index = 0;
+    std::int64_t pid = 0;
+    std::chrono::steady_clock::time_point start, end;
+    bool failed = false;
+  };
+  virtual void TraceShipped(const BatchState& batch, std::uint32_t index,
+                            const ShippedTask& task) = 0;
+  // Results have arrived: a reader that waits for them is told.
+  virtual void TellReader() = 0;
+  // The tasks of the block from `from` on, as a batch of its own.
+  virtual Batch SplitBatch(BatchState& batch, std::uint32_t from) = 0;
+  // The end of a batch: its tasks up to `done` have ended.
+  virtual void FinishShipped(Batch batch, std::uint32_t done) = 0;
+  static BatchState& StateOf(const Batch& batch) { return *batch.state_; }
+
   // For the backend that was given a batch of this call.
   const std::shared_ptr<class BackendCall>& backend_call() const {
     return backend_call_;
@@ -140,6 +199,7 @@ class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
     return Batch(shared_from_this(), &state);
   }
   // Access for the one class that steers the claims.
+  static BatchState& Reported(Batch& batch) { return *batch.Report(); }
   static std::atomic<std::uint32_t>& NextOf(BatchState& b) { return b.next_; }
   static std::atomic<std::uint32_t>& LimitOf(BatchState& b) { return b.limit_; }
   static void Bind(BatchState& b, bool asymmetric, ThreadState* thread,
@@ -159,6 +219,22 @@ inline bool BatchState::Fail(std::uint32_t index, std::exception_ptr error) {
   return receiver->FailUnderLock(*this, index, std::move(error));
 }
 
+// What a backend's road for one call has to know of it.
+struct CallTraits {
+  int n_jobs = 1;
+  std::int64_t n_tasks = -1;  // -1: not known.
+  bool caller_helps = false;
+  bool is_stream = false;          // A generator's.
+  bool errors_are_values = false;  // collect.
+  bool is_watched = false;         // Each end of a batch is told at once.
+  bool is_traced = false;
+  std::optional<std::chrono::steady_clock::duration> task_timeout;
+  std::int64_t max_retries = 0;
+  int verbose = 0;  // The backend's own.
+  // Parallel's own parameters, those of its scope not included.
+  const BackendParams* params = nullptr;
+};
+
 // What a built-in backend keeps for one call: it goes there without a look at
 // other calls. A backend without one gets its batches by submit() alone.
 //
@@ -169,6 +245,16 @@ class BackendCall {
   // Whether its workers are threads of this process, so that any backend of
   // threads may hand its batches on to it.
   virtual bool has_threads() const { return false; }
+  // Whether the tasks run in other processes: an abort ends them.
+  virtual bool runs_elsewhere() const { return false; }
+  // Whether it is the calling thread that moves its tasks and results on: then
+  // that one waits in Drive alone, woken by WakeHelper.
+  virtual bool caller_drives() const { return false; }
+  // Does what there is to do, or sleeps until there is, at most to `deadline`.
+  virtual void Drive(
+      std::optional<std::chrono::steady_clock::time_point> deadline) {
+    (void)deadline;
+  }
   virtual void Submit(Batch batch) = 0;
   // A running batch has tasks that an idle worker could take.
   virtual void OfferTail() = 0;

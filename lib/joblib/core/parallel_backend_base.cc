@@ -16,7 +16,8 @@ ParallelBackendBase::get_nested_backend() const {
 }
 
 std::shared_ptr<internal::BackendCall> ParallelBackendBase::BeginCall(
-    const std::shared_ptr<internal::BatchReceiver>&, int, bool) {
+    const std::shared_ptr<internal::BatchReceiver>&,
+    const internal::CallTraits&) {
   return nullptr;
 }
 

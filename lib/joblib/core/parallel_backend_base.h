@@ -34,6 +34,7 @@ namespace internal {
 class BackendCall;
 class BatchReceiver;
 struct BackendAccess;
+struct CallTraits;
 }  // namespace internal
 
 class ParallelBackendBase {
@@ -86,8 +87,8 @@ class ParallelBackendBase {
   friend struct internal::BackendAccess;
   // The built-in backends' own road for one call; null: submit alone.
   virtual std::shared_ptr<internal::BackendCall> BeginCall(
-      const std::shared_ptr<internal::BatchReceiver>& call, int n_jobs,
-      bool caller_helps);
+      const std::shared_ptr<internal::BatchReceiver>& call,
+      const internal::CallTraits& traits);
 
   std::atomic<int> nesting_level_{-1};  // Set at the first use.
   std::optional<int> inner_max_num_threads_;

@@ -55,6 +55,10 @@ bool stop_requested() {
   for (const internal::TaskContext* task = internal::CurrentThread()->task;
        task != nullptr; task = task->outer) {
     if (task->call != nullptr && task->call->aborted()) return true;
+    if (task->remote_stop != nullptr &&
+        task->remote_stop->load(std::memory_order_relaxed) != 0) {
+      return true;
+    }
     if (task->own_stop != nullptr && task->own_stop->requested()) return true;
     if (task->deadline.has_value() &&
         std::chrono::steady_clock::now() >= *task->deadline) {

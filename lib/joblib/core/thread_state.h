@@ -6,7 +6,9 @@
 #ifndef JOBLIB_CORE_THREAD_STATE_H_
 #define JOBLIB_CORE_THREAD_STATE_H_
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -23,6 +25,8 @@ struct TaskContext {
   // The task whose own Parallel call runs this one on the same thread (a
   // sequential call); null for a task that a pool runs.
   const TaskContext* outer = nullptr;
+  // In a worker process: not 0 once the call there was aborted.
+  const std::atomic<std::uint32_t>* remote_stop = nullptr;
   int worker_index = 0;
   // Whether this task, or one around it, runs on a pool of threads.
   bool below_threads = false;

@@ -35,18 +35,21 @@ WarningHandler set_warning_handler(WarningHandler new_handler) {
 
 namespace internal {
 
-void Warn(const std::string& message) {
+void EmitWarning(const Warning& warning) {
   std::shared_ptr<const WarningHandler> current;
   {
     absl::MutexLock lock(&mu);
     if (handler != nullptr) current = *handler;
   }
-  const Warning warning{"UserWarning", message};
   if (current != nullptr && *current) {
     (*current)(warning);
   } else {
     PrintWarning(warning);
   }
+}
+
+void Warn(const std::string& message) {
+  EmitWarning({"UserWarning", message});
 }
 
 void WarnQuietly(const std::string& message) noexcept {

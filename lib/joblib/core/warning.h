@@ -22,6 +22,8 @@ using WarningHandler = std::function<void(const Warning&)>;
 WarningHandler set_warning_handler(WarningHandler handler);
 
 namespace internal {
+// Hands it to the handler.
+void EmitWarning(const Warning& warning);
 // Hands a UserWarning to the handler.
 void Warn(const std::string& message);
 // The same where what the handler throws would do harm: it is dropped.

@@ -31,6 +31,9 @@ struct CallPlan {
   ProgressCallback progress;
   std::optional<StopToken> stop_token;
   std::string trace;  // A file; empty: none.
+  std::int64_t max_retries = 0;
+  int backend_verbose = 0;
+  BackendParams backend_params;  // Parallel's own.
   bool caller_may_help = true;
   bool keep_backend = false;  // In a session.
   ConfigRef caller_config;

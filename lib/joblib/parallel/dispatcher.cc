@@ -69,8 +69,21 @@ Dispatcher::Dispatcher(CallPlan plan, std::shared_ptr<TaskSource> source)
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::Start() {
-  backend_call_ = BackendAccess::BeginCall(*plan_.backend, shared_from_this(),
-                                           plan_.n_jobs, caller_helps_);
+  CallTraits traits;
+  traits.n_jobs = plan_.n_jobs;
+  traits.n_tasks = source_->n_tasks();
+  traits.caller_helps = caller_helps_;
+  traits.is_stream = stream_;
+  traits.errors_are_values = plan_.return_as == ReturnAs::kOutcomes;
+  traits.is_watched = plan_.watched() || stream_;
+  traits.is_traced = trace_file_ != nullptr;
+  traits.task_timeout = plan_.task_timeout;
+  traits.max_retries = plan_.max_retries;
+  traits.verbose = plan_.backend_verbose;
+  traits.params = &plan_.backend_params;
+  backend_call_ =
+      BackendAccess::BeginCall(*plan_.backend, shared_from_this(), traits);
+  caller_drives_ = backend_call_ != nullptr && backend_call_->caller_drives();
   ListenForStops();
   absl::MutexLock lock(&mu_);
   Dispatch(/*on_caller=*/true);

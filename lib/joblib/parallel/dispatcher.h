@@ -79,6 +79,14 @@ class Dispatcher final : public BatchReceiver {
   void FailBatch(BatchState& batch, std::exception_ptr error) override;
   void DropBatch(BatchState& batch) override;
   Batch StealTail() override;
+  bool BeginShipped(BatchState& batch) override;
+  bool ShippedTaskFailed(BatchState& batch, std::uint32_t index,
+                         std::exception_ptr error) override;
+  void TraceShipped(const BatchState& batch, std::uint32_t index,
+                    const ShippedTask& task) override;
+  void TellReader() override;
+  Batch SplitBatch(BatchState& batch, std::uint32_t from) override;
+  void FinishShipped(Batch batch, std::uint32_t done) override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -128,7 +136,13 @@ class Dispatcher final : public BatchReceiver {
   // Sleeps without the lock until NotifyCaller or `deadline`.
   void Sleep(std::optional<Clock::time_point> deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void NotifyCaller() { caller_.Unpark(); }
+  void NotifyCaller() {
+    if (caller_drives_) {
+      backend_call_->WakeHelper();
+    } else {
+      caller_.Unpark();
+    }
+  }
   // Where the system gave no thread at all: takes part until something ended.
   void HelpOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasNoWorker() const;
@@ -153,6 +167,9 @@ class Dispatcher final : public BatchReceiver {
   void TaskEnded(Tracked& batch, std::uint32_t index)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TaskStarts(Tracked& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Its tasks from `from` on, as a batch of their own.
+  Tracked* CutTail(Tracked& batch, std::uint32_t from)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::uint32_t Unclaimed(const Tracked& batch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The running batch with most of it to take, null if none has any.
@@ -164,7 +181,8 @@ class Dispatcher final : public BatchReceiver {
   int TakeIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static Tracked& Of(BatchState& batch) { return static_cast<Tracked&>(batch); }
 
-  // dispatcher_stream.cc: results one by one.
+  // dispatcher_stream.cc: results one by one; dispatcher_shipped.cc: batches
+  // whose tasks run in other processes.
   bool FindResults(Results* results) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::uint32_t Ready(const Tracked& batch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -178,6 +196,7 @@ class Dispatcher final : public BatchReceiver {
   const bool caller_helps_;
   const bool each_task_;   // Start and end of each task are of interest.
   const bool asymmetric_;  // As above, if a batch is worth it.
+  bool caller_drives_ = false;  // From Start on: see BackendCall.
   const TaskContext* const caller_task_;
   native::Parker caller_;
   std::shared_ptr<void> parent_stop_, user_stop_;  // Callback handles.

@@ -235,17 +235,21 @@ Batch Dispatcher::StealTail() {
       LimitOf(*victim).store(Limit(end), std::memory_order_relaxed);
       continue;
     }
-    victim->end = from;
-    Tracked* const tail = NewBatch(victim->block, from, end);
-    tail->is_tail = true;
-    tail->in_flight = true;
-    tail->dispatched = victim->dispatched;
-    const std::int64_t first = tail->block->first + from;
-    if (plan_.timeout.has_value()) open_.insert(first);
-    if (plan_.return_as == ReturnAs::kGenerator) by_first_.emplace(first, tail);
-    return MakeBatch(*tail);
+    return MakeBatch(*CutTail(*victim, from));
   }
   return Batch();
+}
+
+Dispatcher::Tracked* Dispatcher::CutTail(Tracked& batch, std::uint32_t from) {
+  Tracked* const tail = NewBatch(batch.block, from, batch.end);
+  batch.end = from;
+  tail->is_tail = true;
+  tail->in_flight = true;
+  tail->dispatched = batch.dispatched;
+  const std::int64_t first = tail->block->first + from;
+  if (plan_.timeout.has_value()) open_.insert(first);
+  if (plan_.return_as == ReturnAs::kGenerator) by_first_.emplace(first, tail);
+  return tail;
 }
 
 // `error`: why none of its tasks ran; null if they ran, or if it is the abort

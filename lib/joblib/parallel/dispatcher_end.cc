@@ -59,7 +59,11 @@ void Dispatcher::AbortLocked(std::exception_ptr reason) {
 
 void Dispatcher::Sleep(std::optional<Clock::time_point> deadline) {
   mu_.Unlock();
-  caller_.Park(native::BusyThreads::MaySpin(), deadline);
+  if (caller_drives_) {
+    backend_call_->Drive(deadline);
+  } else {
+    caller_.Park(native::BusyThreads::MaySpin(), deadline);
+  }
   mu_.Lock();
 }
 
@@ -122,7 +126,9 @@ void Dispatcher::Drain() {
     }
     Release(*batch);
   }
-  if (timed_out_) return AbandonRunning();
+  const bool kills =
+      backend_call_ != nullptr && backend_call_->runs_elsewhere();
+  if (timed_out_ && !kills) return AbandonRunning();
   const Clock::time_point slow = Clock::now() + kSlowAbort;
   bool told = false;
   while (in_flight_ > 0) {

@@ -52,39 +52,6 @@ std::optional<std::int64_t> PreDispatch(const IntegerOrText& option,
   return n;
 }
 
-// joblib's rule: threads at the first level, sequential below.
-std::shared_ptr<ParallelBackendBase> DefaultNestedBackend(int level) {
-  std::shared_ptr<ParallelBackendBase> nested;
-  if (level > 1) {
-    nested = std::make_shared<SequentialBackend>();
-  } else {
-    nested = std::make_shared<ThreadingBackend>();
-  }
-  BackendAccess::SetLevelIfUnset(*nested, level);
-  return nested;
-}
-
-// The configuration that says DefaultNestedBackend() and nothing else.
-ConfigRef DefaultTaskConfig(int level) {
-  constexpr int kShared = 3;  // Deeper ones are rare.
-  static std::atomic<const Config*> shared[kShared + 1];
-  const bool is_shared = level <= kShared;
-  if (is_shared) {
-    const Config* const config = shared[level].load(std::memory_order_acquire);
-    if (config != nullptr) return ConfigRef(config);
-  }
-  auto fresh = std::make_unique<Config>();
-  fresh->backend = DefaultNestedBackend(level);
-  fresh->n_jobs = none;
-  fresh->immortal = is_shared;
-  if (!is_shared) return ConfigRef(fresh.release());
-  const Config* config = nullptr;
-  if (shared[level].compare_exchange_strong(config, fresh.get())) {
-    config = fresh.release();
-  }
-  return ConfigRef(config);
-}
-
 // The configuration of the tasks: joblib's nested backend, nothing else.
 ConfigRef TaskConfig(const ParallelBackendBase& backend) {
   auto [nested, n_jobs] = backend.get_nested_backend();
@@ -145,6 +112,9 @@ CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
   plan.progress = r.progress;
   plan.stop_token = r.stop_token;
   plan.trace = r.trace;
+  plan.max_retries = r.max_retries;
+  plan.backend_verbose = r.backend_verbose();
+  plan.backend_params = ConfigureParams();
   plan.keep_backend = session_;
   plan.caller_may_help = r.caller_runs;
   if (r.task_timeout.has_value())

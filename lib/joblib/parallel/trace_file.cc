@@ -58,7 +58,8 @@ void TraceFile::Write(int call, const std::vector<TraceEvent>& events) {
         "\"dur\":%.3f,\"pid\":%d,\"tid\":%d,\"args\":{\"call\":%d,\"task\":%d,"
         "\"worker\":%d%s}}",
         event.task, Microseconds(event.start.time_since_epoch()),
-        Microseconds(event.end - event.start), native::ProcessId(),
+        Microseconds(event.end - event.start),
+        event.process != 0 ? event.process : native::ProcessId(),
         event.thread, call, event.task, event.worker,
         event.failed ? ",\"failed\":true" : "");
   }

@@ -26,6 +26,7 @@ struct TraceEvent {
   std::uint64_t thread = 0;
   std::chrono::steady_clock::time_point start, end;
   bool failed = false;
+  std::int64_t process = 0;  // 0: this one.
 };
 
 class TraceFile {

@@ -3,8 +3,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "joblib/backends/loky/loky_call.h"
 #include "joblib/backends/platform.h"
 #include "joblib/core/backend_access.h"
+#include "joblib/core/batch_state.h"
 #include "joblib/core/n_jobs.h"
 #include "joblib/core/thread_state.h"
 #include "joblib/core/warning.h"
@@ -17,6 +19,15 @@ LokyBackend::LokyBackend() {
 }
 
 int LokyBackend::effective_n_jobs(NJobs n_jobs) const {
+  if (internal::CurrentProcessKind() == internal::ProcessKind::kForkedWorker) {
+    const int n = internal::ResolveNJobs(n_jobs, [] { return 2; });
+    if (n != 1) {
+      internal::Warn(
+          "Loky-backed parallel loops cannot be called in a multiprocessing, "
+          "setting n_jobs=1");
+    }
+    return 1;
+  }
   const internal::TaskContext* task = internal::CurrentThread()->task;
   if (task != nullptr && task->below_threads && nesting_level() > 0) {
     const int n = internal::ResolveNJobs(n_jobs, [] { return 2; });
@@ -40,15 +51,24 @@ int LokyBackend::configure(NJobs n_jobs, const BackendParams& params) {
         "The 'timeout' parameter is not supported by the LokyBackend. Please "
         "use the `idle_worker_timeout` parameter instead.");
   }
-  return n;
+  return n == 1 || internal::MayStartWorkers() ? n : 1;
 }
 
-void LokyBackend::start_call() {
-  throw std::runtime_error(
-      "The loky backend (worker processes) is not available in this build of "
-      "joblib. Use backend=\"threading\", prefer=\"threads\" or n_jobs=1.");
+void LokyBackend::submit(Batch batch) {
+  internal::BackendCall* const own =
+      internal::BatchReceiver::Of(batch)->backend_call().get();
+  if (own == nullptr || !own->runs_elsewhere()) {
+    throw std::runtime_error(
+        "A batch of another backend's call can't be handed on to loky: derive "
+        "that backend from joblib::LokyBackend.");
+  }
+  own->Submit(std::move(batch));
 }
 
-void LokyBackend::submit(Batch) { start_call(); }
+std::shared_ptr<internal::BackendCall> LokyBackend::BeginCall(
+    const std::shared_ptr<internal::BatchReceiver>& call,
+    const internal::CallTraits& traits) {
+  return internal::BeginLokyCall(*this, call, traits);
+}
 
 }  // namespace joblib

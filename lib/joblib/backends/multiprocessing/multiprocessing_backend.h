@@ -1,7 +1,11 @@
 // MultiprocessingBackend: tasks run in fork()ed workers, per call. Legacy.
 //
-// Not part of this build yet: it resolves as joblib's does, and a call that
-// would start workers throws std::runtime_error with the way out.
+// Tasks whose types can travel are sent to workers that are forked when the call
+// begins; closures that can't are run by a child forked for their batch, which
+// finds them in its copy of the memory. Results travel always.
+//
+// The hazard of fork() is the program's: a lock that one of its other threads
+// holds at that moment is held in the child for ever.
 #ifndef JOBLIB_BACKENDS_MULTIPROCESSING_MULTIPROCESSING_BACKEND_H_
 #define JOBLIB_BACKENDS_MULTIPROCESSING_MULTIPROCESSING_BACKEND_H_
 
@@ -15,9 +19,13 @@ class MultiprocessingBackend : public ParallelBackendBase {
 
   // As joblib: 1, with a warning, below threads.
   int effective_n_jobs(NJobs n_jobs) const override;
-  void start_call() override;
   void submit(Batch batch) override;
   bool supports_return_generator() const override { return false; }
+
+ private:
+  std::shared_ptr<internal::BackendCall> BeginCall(
+      const std::shared_ptr<internal::BatchReceiver>& call,
+      const internal::CallTraits& traits) override;
 };
 
 }  // namespace joblib

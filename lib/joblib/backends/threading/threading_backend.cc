@@ -44,9 +44,10 @@ void ThreadingBackend::submit(Batch batch) {
 }
 
 std::shared_ptr<internal::BackendCall> ThreadingBackend::BeginCall(
-    const std::shared_ptr<internal::BatchReceiver>& call, int n_jobs,
-    bool caller_helps) {
-  return std::make_shared<internal::ThreadTeam>(call, n_jobs, caller_helps);
+    const std::shared_ptr<internal::BatchReceiver>& call,
+    const internal::CallTraits& traits) {
+  return std::make_shared<internal::ThreadTeam>(call, traits.n_jobs,
+                                                traits.caller_helps);
 }
 
 }  // namespace joblib

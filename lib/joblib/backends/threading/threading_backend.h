@@ -36,8 +36,8 @@ class ThreadingBackend : public ParallelBackendBase {
 
  private:
   std::shared_ptr<internal::BackendCall> BeginCall(
-      const std::shared_ptr<internal::BatchReceiver>& call, int n_jobs,
-      bool caller_helps) override;
+      const std::shared_ptr<internal::BatchReceiver>& call,
+      const internal::CallTraits& traits) override;
 
   internal::ThreadTeam& GuestTeam();
 

@@ -1,0 +1,17 @@
+#include "joblib/backends/loky/loky_call.h"
+
+namespace joblib::internal {
+
+bool MayStartWorkers() { return false; }
+
+std::shared_ptr<BackendCall> BeginLokyCall(
+    const ParallelBackendBase&, const std::shared_ptr<BatchReceiver>&,
+    const CallTraits&) {
+  return nullptr;
+}
+
+void ShutdownLoky() {}
+
+PoolView LokyPoolForTest() { return {}; }
+
+}  // namespace joblib::internal

@@ -1,0 +1,48 @@
+#include "joblib/backends/multiprocessing/multiprocessing_call.h"
+
+#include <utility>
+
+#include "joblib/backends/platform.h"
+#include "joblib/backends/process/pool_registry.h"
+#include "joblib/backends/process/process_call.h"
+#include "joblib/backends/process/worker_loop.h"
+#include "native/fork_worker.h"
+
+namespace joblib::internal {
+namespace {
+
+TaskConfigFactory forked_task_config = nullptr;
+
+absl::StatusOr<native::ChildProcess> ForkWorkerOf(WorkerLink& link) {
+  const absl::StatusOr<std::int64_t> pid = native::ForkWorker([&link] {
+    SetProcessKind(ProcessKind::kForkedWorker);
+    // What this process inherited is its own copy: nobody misses it.
+    ServeChannel(link.TakeChannel(), Keeper::TakeBellsAfterFork(),
+                 std::move(link.workers_socket), forked_task_config);
+  });
+  if (!pid.ok()) return pid.status();
+  return native::ChildProcess::Watch(*pid);
+}
+
+}  // namespace
+
+void SetForkedTaskConfig(TaskConfigFactory task_config) {
+  forked_task_config = task_config;
+}
+
+std::shared_ptr<BackendCall> BeginMultiprocessingCall(
+    const ParallelBackendBase& backend,
+    const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
+  ProcessPool::Options options;
+  options.n_workers = traits.n_jobs;
+  options.forks = true;
+  options.starter = ForkWorkerOf;
+  auto call = std::make_shared<ProcessCall>(NewPool(std::move(options)),
+                                            receiver, traits,
+                                            backend.nesting_level() + 1);
+  call->OwnPool();
+  call->Begin();
+  return call;
+}
+
+}  // namespace joblib::internal

@@ -1,0 +1,38 @@
+// CodeModules: CodeRefs by the modules of this process, for core; and which
+// modules an encoded call speaks of, so that a worker can load them first.
+//
+// Thread-safety: any thread.
+#ifndef JOBLIB_BACKENDS_PROCESS_CODE_MODULES_H_
+#define JOBLIB_BACKENDS_PROCESS_CODE_MODULES_H_
+
+#include <cstdint>
+
+#include "absl/container/inlined_vector.h"
+#include "joblib/core/code_refs.h"
+
+namespace joblib::internal {
+
+class CodeModules final : public CodeRefs {
+ public:
+  CodeRef Of(const void* function) override;
+  const void* Find(CodeRef ref) override;
+
+  // While it lives, the modules that Of() answers with on this thread are noted.
+  class Noted {
+   public:
+    Noted();
+    Noted(const Noted&) = delete;
+    ~Noted();
+    using Modules = absl::InlinedVector<std::uint64_t, 4>;
+    const Modules& modules() const { return modules_; }
+
+   private:
+    friend class CodeModules;
+    Modules modules_;  // Each once.
+    Noted* const outer_;
+  };
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_BACKENDS_PROCESS_CODE_MODULES_H_

@@ -1,0 +1,189 @@
+#include "joblib/backends/process/keeper.h"
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "native/thread.h"
+
+namespace joblib::internal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Where there are no pidfds the keeper asks again and again, as long as there
+// are workers.
+constexpr std::chrono::milliseconds kAskForEnds{5};
+
+std::atomic<Keeper*> the_keeper{nullptr};
+thread_local Keeper* keeper_of_this_thread = nullptr;
+ABSL_CONST_INIT absl::Mutex making_mu(absl::kConstInit);
+
+[[noreturn]] void Refuse(const absl::Status& status) {
+  throw std::runtime_error(
+      absl::StrCat("joblib can't start worker processes: ", status.message()));
+}
+
+}  // namespace
+
+BellPage Keeper::TakeBellsAfterFork() {
+  return std::move(keeper_of_this_thread->bells_);
+}
+
+Keeper* Keeper::IfAny() { return the_keeper.load(std::memory_order_acquire); }
+
+Keeper& Keeper::Get() {
+  if (Keeper* const keeper = IfAny()) return *keeper;
+  absl::MutexLock lock(&making_mu);
+  if (Keeper* const keeper = IfAny()) return *keeper;
+  absl::StatusOr<BellPage> bells = BellPage::Create();
+  if (!bells.ok()) Refuse(bells.status());
+  std::unique_ptr<Keeper> fresh(new Keeper(*std::move(bells)));
+  if (const absl::Status opened = fresh->event_.Open(); !opened.ok()) {
+    Refuse(opened);
+  }
+  static bool registered = false;
+  if (!std::exchange(registered, true)) {
+    native::PinThisModule();
+    // A child has none of its parent's threads, and its workers aren't ours.
+    native::OnFork(
+        [] { making_mu.Lock(); }, [] { making_mu.Unlock(); },
+        [] {
+          the_keeper.store(nullptr);
+          making_mu.Unlock();
+        })
+        .IgnoreError();
+  }
+  Keeper* const keeper = fresh.get();
+  const absl::Status started =
+      native::StartThread([keeper] { keeper->Loop(); }, "joblib-keeper");
+  if (!started.ok()) Refuse(started);
+  the_keeper.store(fresh.release(), std::memory_order_release);
+  return *keeper;
+}
+
+void Keeper::Start(std::shared_ptr<WorkerLink> link,
+                   std::shared_ptr<const WorkerStarter> starter) {
+  link->life.store(WorkerLink::Life::kStarting);
+  {
+    absl::MutexLock lock(&mu_);
+    new_.push_back({std::move(link), std::move(starter)});
+  }
+  Poke();
+}
+
+void Keeper::Kill(WorkerLink& link) {
+  link.kill_asked.store(true);
+  Poke();
+}
+
+void Keeper::SetTick(Tick tick) {
+  {
+    absl::MutexLock lock(&mu_);
+    tick_ = std::move(tick);
+  }
+  Poke();
+}
+
+void Keeper::SetOnEnd(std::function<void(WorkerLink&)> on_end) {
+  absl::MutexLock lock(&mu_);
+  on_end_ = std::move(on_end);
+}
+
+void Keeper::Loop() {
+  keeper_of_this_thread = this;
+  std::vector<int> descriptors;
+  std::vector<bool> ready;
+  for (;;) {
+    StartNew();
+    KillAsked();
+    ReapEnded();
+    std::optional<Clock::time_point> next = RunTick();
+    const Clock::time_point now = Clock::now();
+    descriptors.clear();
+    for (const auto& link : kept_) {
+      descriptors.push_back(link->child.pidfd());
+      if (link->child.pidfd() >= 0) continue;
+      if (!next.has_value() || *next > now + kAskForEnds) {
+        next = now + kAskForEnds;
+      }
+    }
+    std::optional<std::chrono::milliseconds> timeout;
+    if (next.has_value()) {
+      timeout = std::chrono::ceil<std::chrono::milliseconds>(*next - now);
+    }
+    event_.Wait(descriptors, timeout, &ready);
+  }
+}
+
+void Keeper::StartNew() {
+  std::vector<New> starting;
+  {
+    absl::MutexLock lock(&mu_);
+    starting.swap(new_);
+  }
+  for (const New& fresh : starting) StartOne(fresh.link, *fresh.starter);
+}
+
+void Keeper::StartOne(const std::shared_ptr<WorkerLink>& link,
+                      const WorkerStarter& starter) {
+  absl::StatusOr<native::ChildProcess> child = starter(*link);
+  link->workers_socket = native::DescriptorSocket();
+  if (!child.ok()) {
+    link->start_error = child.status();
+    End(*link);
+    return;
+  }
+  link->child = *std::move(child);
+  link->started_at = Clock::now();
+  link->pid.store(link->child.pid());
+  WorkerLink::Life starting = WorkerLink::Life::kStarting;
+  link->life.compare_exchange_strong(starting, WorkerLink::Life::kRunning);
+  kept_.push_back(link);
+}
+
+void Keeper::KillAsked() {
+  for (const auto& link : kept_) {
+    if (link->kill_asked.exchange(false)) link->child.KillTree();
+  }
+}
+
+void Keeper::ReapEnded() {
+  for (std::size_t i = 0; i < kept_.size();) {
+    const std::optional<native::ExitStatus> status = kept_[i]->child.Poll();
+    if (!status.has_value()) {
+      ++i;
+      continue;
+    }
+    const std::shared_ptr<WorkerLink> link = std::move(kept_[i]);
+    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(i));
+    link->end = *status;
+    End(*link);
+  }
+}
+
+void Keeper::End(WorkerLink& link) {
+  link.life.store(WorkerLink::Life::kEnded, std::memory_order_seq_cst);
+  bells_.at(link.bell.load()).Ring(true);
+  std::function<void(WorkerLink&)> on_end;
+  {
+    absl::MutexLock lock(&mu_);
+    on_end = on_end_;
+  }
+  if (on_end) on_end(link);
+}
+
+std::optional<Clock::time_point> Keeper::RunTick() {
+  Tick tick;
+  {
+    absl::MutexLock lock(&mu_);
+    tick = tick_;
+  }
+  if (!tick) return std::nullopt;
+  return tick(Clock::now());
+}
+
+}  // namespace joblib::internal

@@ -1,0 +1,277 @@
+#include "joblib/backends/process/process_pool.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace joblib::internal {
+namespace {
+
+// For a worker that was asked to leave, to flush what it has.
+constexpr std::chrono::seconds kTimeToLeave{1};
+// How long a call waits for workers of calls that nobody drives.
+constexpr std::chrono::milliseconds kPatience{20};
+
+}  // namespace
+
+ProcessPool::ProcessPool(Options options)
+    : options_(std::move(options)),
+      starter_(std::make_shared<const WorkerStarter>(options_.starter)),
+      n_workers_(options_.n_workers) {}
+
+ProcessPool::~ProcessPool() = default;
+
+std::vector<ProcessPool::Member>::iterator ProcessPool::Find(
+    const WorkerLink& link) {
+  return std::find_if(members_.begin(), members_.end(), [&](const Member& m) {
+    return m.link.get() == &link;
+  });
+}
+
+bool ProcessPool::AddMember() {
+  auto link = std::make_shared<WorkerLink>(weak_from_this(), next_number_++);
+  open_error_ = link->Open();
+  if (!open_error_.ok()) return false;
+  Member member;
+  member.link = link;
+  member.free_since = Clock::now();
+  members_.push_back(std::move(member));
+  Keeper::Get().Start(std::move(link), starter_);
+  return true;
+}
+
+void ProcessPool::StartMissing() {
+  if (retired_) return;
+  while (static_cast<int>(members_.size()) < n_workers_ && AddMember()) {
+  }
+}
+
+bool ProcessPool::MustNotWait(const LeaseHolder& holder) {
+  bool any_here = false;
+  for (const Member& member : members_) {
+    if (member.holder == nullptr) continue;
+    if (member.holder->attends.load()) return false;
+    any_here |= member.holder->thread == holder.thread;
+  }
+  if (any_here) return true;
+  for (const Waiter& waiter : waiters_) {
+    if (waiter.holder.get() == &holder) {
+      return Clock::now() - waiter.since >= kPatience;
+    }
+  }
+  return false;
+}
+
+std::vector<ProcessPool::Lease> ProcessPool::Acquire(
+    const std::shared_ptr<LeaseHolder>& holder, int n) {
+  std::vector<Lease> leases;
+  absl::MutexLock lock(&mu_);
+  if (!options_.forks) StartMissing();
+  const auto lease = [&](Member& member) {
+    member.holder = holder;
+    member.link->bell.store(holder->bell);
+    member.link->leased.store(true);
+    leases.push_back({member.link, !std::exchange(member.used, true)});
+  };
+  // Those that run already first: they were made first.
+  for (Member& member : members_) {
+    if (static_cast<int>(leases.size()) >= n) break;
+    if (member.holder == nullptr && !member.link->ended()) lease(member);
+  }
+  if (options_.forks) {
+    while (static_cast<int>(leases.size()) < n &&
+           static_cast<int>(members_.size()) < n_workers_ && AddMember()) {
+      lease(members_.back());
+    }
+  }
+  if (leases.empty() && MustNotWait(*holder) && AddMember()) {
+    lease(members_.back());
+  }
+  const auto waits = std::find_if(
+      waiters_.begin(), waiters_.end(),
+      [&](const Waiter& w) { return w.holder == holder; });
+  if (leases.empty()) {
+    if (members_.empty()) {
+      throw std::runtime_error(absl::StrCat(
+          "joblib can't start a worker process: ", open_error_.message()));
+    }
+    if (waits == waiters_.end()) waiters_.push_back({holder, Clock::now()});
+  } else if (waits != waiters_.end()) {
+    waiters_.erase(waits);
+  }
+  n_starving_.store(static_cast<int>(waiters_.size()));
+  return leases;
+}
+
+void ProcessPool::StopWaiting(const LeaseHolder& holder) {
+  absl::MutexLock lock(&mu_);
+  const auto waits = std::find_if(
+      waiters_.begin(), waiters_.end(),
+      [&](const Waiter& w) { return w.holder.get() == &holder; });
+  if (waits == waiters_.end()) return;
+  waiters_.erase(waits);
+  n_starving_.store(static_cast<int>(waiters_.size()));
+  RingNextWaiter();
+}
+
+void ProcessPool::RingNextWaiter() {
+  if (waiters_.empty()) return;
+  Keeper::Get().bells().at(waiters_.front().holder->bell).Ring(true);
+}
+
+void ProcessPool::GiveBack(const std::shared_ptr<WorkerLink>& link) {
+  absl::MutexLock lock(&mu_);
+  const auto found = Find(*link);
+  if (found == members_.end()) return;
+  link->leased.store(false);
+  found->holder = nullptr;
+  found->free_since = Clock::now();
+  if (link->ended()) {
+    members_.erase(found);
+  } else if (retired_ || options_.forks ||
+             static_cast<int>(members_.size()) > n_workers_) {
+    Member leaver = std::move(*found);
+    members_.erase(found);
+    Dismiss(std::move(leaver));
+  }
+  RingNextWaiter();
+}
+
+void ProcessPool::Drop(const std::shared_ptr<WorkerLink>& link, bool replace) {
+  absl::MutexLock lock(&mu_);
+  const auto found = Find(*link);
+  if (found != members_.end()) members_.erase(found);
+  if (replace && !options_.forks) StartMissing();
+  RingNextWaiter();
+}
+
+void ProcessPool::Dismiss(Member member) {
+  WorkerLink& link = *member.link;
+  if (link.ended()) return;
+  link.SendControl(RequestKind::kLeave, [](ByteWriter&) {});
+  link.Publish();
+  leaving_.push_back({std::move(member.link), Clock::now() + kTimeToLeave});
+  Keeper::Get().Poke();
+}
+
+void ProcessPool::Resize(int n_workers) {
+  absl::MutexLock lock(&mu_);
+  n_workers_ = n_workers;
+  for (std::size_t i = members_.size(); i-- > 0;) {
+    if (static_cast<int>(members_.size()) <= n_workers_) break;
+    if (members_[i].holder != nullptr) continue;
+    Member leaver = std::move(members_[i]);
+    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(i));
+    Dismiss(std::move(leaver));
+  }
+}
+
+void ProcessPool::Retire() {
+  absl::MutexLock lock(&mu_);
+  retired_ = true;
+  for (std::size_t i = members_.size(); i-- > 0;) {
+    if (members_[i].holder != nullptr) continue;
+    Member leaver = std::move(members_[i]);
+    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(i));
+    Dismiss(std::move(leaver));
+  }
+}
+
+bool ProcessPool::retired() const {
+  absl::MutexLock lock(&mu_);
+  return retired_;
+}
+
+bool ProcessPool::busy() const {
+  absl::MutexLock lock(&mu_);
+  return std::any_of(members_.begin(), members_.end(), [](const Member& m) {
+    return m.holder != nullptr;
+  });
+}
+
+bool ProcessPool::gone() const {
+  absl::MutexLock lock(&mu_);
+  return retired_ && members_.empty() && leaving_.empty();
+}
+
+int ProcessPool::n_workers() const {
+  absl::MutexLock lock(&mu_);
+  return n_workers_;
+}
+
+std::vector<std::int64_t> ProcessPool::pids() const {
+  std::vector<std::int64_t> pids;
+  absl::MutexLock lock(&mu_);
+  for (const Member& member : members_) {
+    if (!member.link->ended()) pids.push_back(member.link->pid.load());
+  }
+  return pids;
+}
+
+void ProcessPool::WaitUntilGone(Clock::duration patience) {
+  const Clock::time_point deadline = Clock::now() + patience;
+  const auto gone = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return leaving_.empty();
+  };
+  absl::MutexLock lock(&mu_);
+  if (mu_.AwaitWithTimeout(absl::Condition(&gone),
+                           absl::FromChrono(deadline - Clock::now()))) {
+    return;
+  }
+  for (const Leaving& leaving : leaving_) Keeper::Get().Kill(*leaving.link);
+  mu_.Await(absl::Condition(&gone));
+}
+
+void ProcessPool::OnEnd(WorkerLink& link) {
+  absl::MutexLock lock(&mu_);
+  const auto left = std::find_if(
+      leaving_.begin(), leaving_.end(),
+      [&](const Leaving& l) { return l.link.get() == &link; });
+  if (left != leaving_.end()) {
+    leaving_.erase(left);
+    return;
+  }
+  const auto found = Find(link);
+  // Where a call holds it, that one buries it.
+  if (found == members_.end() || found->holder != nullptr) return;
+  members_.erase(found);
+  RingNextWaiter();
+}
+
+std::optional<ProcessPool::Clock::time_point> ProcessPool::Tick(
+    Clock::time_point now) {
+  std::optional<Clock::time_point> next;
+  const auto at = [&next](Clock::time_point t) {
+    if (!next.has_value() || t < *next) next = t;
+  };
+  absl::MutexLock lock(&mu_);
+  for (std::size_t i = members_.size(); i-- > 0;) {
+    Member& member = members_[i];
+    if (member.holder != nullptr) continue;
+    const Clock::time_point leaves =
+        member.free_since + options_.idle_worker_timeout;
+    if (now < leaves) {
+      at(leaves);
+      continue;
+    }
+    Member leaver = std::move(member);
+    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(i));
+    Dismiss(std::move(leaver));
+  }
+  for (Leaving& leaving : leaving_) {
+    if (now < leaving.kill_at) {
+      at(leaving.kill_at);
+    } else {
+      Keeper::Get().Kill(*leaving.link);
+      leaving.kill_at = now + kTimeToLeave;
+      at(leaving.kill_at);
+    }
+  }
+  return next;
+}
+
+}  // namespace joblib::internal

@@ -1,0 +1,63 @@
+// ReplyWriter: the answer to a request, written where the parent reads it: into
+// the result ring or, where that is too small, into the result arena.
+//
+//   reply.Begin();                  // May wait for the parent to read.
+//   run(in, reply.writer());        // Or reply.Fail(error).
+//   reply.Publish();
+//
+// Thread-safety: the worker's one thread.
+#ifndef JOBLIB_BACKENDS_PROCESS_REPLY_WRITER_H_
+#define JOBLIB_BACKENDS_PROCESS_REPLY_WRITER_H_
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <vector>
+
+#include "joblib/backends/process/bells.h"
+#include "joblib/backends/process/channel.h"
+#include "joblib/core/byte_writer.h"
+#include "joblib/core/warning.h"
+
+namespace joblib::internal {
+
+class ReplyWriter final : public ByteSink {
+ public:
+  ReplyWriter(const Channel& channel, const BellPage& bells)
+      : channel_(channel), bells_(bells) {}
+
+  void Begin();
+  ByteWriter& writer() { return *writer_; }
+  // The answer is this error, whatever was written.
+  void Fail(const std::exception_ptr& error);
+  // Overwrites the TaskTimes that the answer begins with, or puts them there.
+  void SetTimes(const TaskTimes& times);
+  // Answers that come before this one.
+  void PutBefore(const std::vector<Warning>& warnings);
+  void Publish();
+  // Wakes the parent if it sleeps.
+  void Ring();
+
+ private:
+  std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
+                  std::byte** end) override;
+  std::byte* Payload() const {
+    return channel_.result(head_) + sizeof(Frame);
+  }
+  void WaitForRoom();
+  void WaitForReader();
+  void WriteFrame(std::uint32_t bytes, ReplyKind kind, std::uint16_t flags);
+
+  const Channel& channel_;
+  const BellPage& bells_;
+  std::uint32_t head_ = 0;  // Bytes of the ring written, in all.
+  std::optional<ByteWriter> writer_;
+  ReplyKind kind_ = ReplyKind::kDone;
+  std::uint16_t flags_ = 0;
+  std::optional<ArenaCursor> arena_;
+  bool in_arena_ = false;
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_BACKENDS_PROCESS_REPLY_WRITER_H_

@@ -1,0 +1,95 @@
+#include "joblib/backends/process/worker_error.h"
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include "absl/debugging/symbolize.h"
+#include "absl/strings/str_cat.h"
+#include "joblib/core/errors.h"
+
+namespace joblib::internal {
+namespace {
+
+constexpr int kShownFrames = 12;
+
+// Also a TaskFailure, so that one handler finds the task of any failure.
+class TaskTerminatedError final : public TerminatedWorkerError,
+                                  public TaskFailure {
+ public:
+  TaskTerminatedError(const std::string& message, std::int64_t task,
+                      int signal, int exit_code, std::int64_t completed,
+                      std::int64_t pid, int attempt)
+      : TerminatedWorkerError(message, task, signal, exit_code, completed),
+        TaskFailure(task, static_cast<int>(pid), attempt) {}
+  using TerminatedWorkerError::task_index;
+};
+
+std::string HowItEnded(const native::ExitStatus& end) {
+  if (!end.known) {
+    return "its status is unknown: the program itself reaped it (it ignores "
+           "SIGCHLD, or waits for any child)";
+  }
+  std::string text = native::ChildProcess::Describe(end);
+  if (end.signal == SIGKILL) {
+    absl::StrAppend(&text,
+                    ", which nobody here sent: the system was possibly out of "
+                    "memory");
+  }
+  return text;
+}
+
+// What the worker's crash handler could still write.
+std::string Backtrace(const WorkerLink& link) {
+  const ChannelHeader& header = link.channel().header();
+  const std::uint32_t n = std::min<std::uint32_t>(
+      header.n_frames.load(std::memory_order_acquire), kShownFrames);
+  std::string text;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    const std::uint64_t offset = header.frames[i];
+    absl::StrAppend(&text, "\n    ", absl::Hex(offset));
+  }
+  return text.empty() ? text : absl::StrCat("\nIt crashed at", text);
+}
+
+}  // namespace
+
+std::exception_ptr TerminatedError(const WorkerLink& link, std::int64_t task,
+                                   int attempt, std::int64_t completed) {
+  const native::ExitStatus& end = link.end;
+  const std::string exit_codes =
+      end.known ? native::ChildProcess::Describe(end) : "UNKNOWN";
+  const std::string message = absl::StrCat(
+      "A worker process managed by the executor was unexpectedly terminated. "
+      "This could be caused by a segmentation fault while calling the function "
+      "or by an excessive memory usage causing the Operating System to kill "
+      "the worker.\n\nThe exit codes of the workers are {",
+      exit_codes, "}\n",
+      task >= 0 ? absl::StrCat("Task ", task, " was running on it")
+                : "No task was running on it",
+      " (process ", link.pid.load(), attempt > 1 ? ", attempt " : "",
+      attempt > 1 ? absl::StrCat(attempt) : "", "): ", HowItEnded(end), ".",
+      Backtrace(link));
+  return std::make_exception_ptr(TaskTerminatedError(
+      message, task, end.signal, end.code, completed, link.pid.load(),
+      attempt));
+}
+
+std::exception_ptr NoWorkerError(const WorkerLink& link) {
+  if (!link.start_error.ok()) {
+    return std::make_exception_ptr(TerminatedWorkerError(absl::StrCat(
+        "joblib could not start a worker process: ",
+        link.start_error.message(),
+        ". Use backend=\"threading\", or a lower n_jobs.")));
+  }
+  return std::make_exception_ptr(TerminatedWorkerError(
+      absl::StrCat(
+          "A worker process ended before it could serve a task: ",
+          HowItEnded(link.end),
+          ". A worker is this program again: its static constructors run in "
+          "each worker, main() does not; one of them may have ended it.",
+          Backtrace(link)),
+      -1, link.end.signal, link.end.code));
+}
+
+}  // namespace joblib::internal

@@ -1,0 +1,171 @@
+// WorkerLink: one worker process, as this process sees it: its channel, what is
+// under way there, and its life.
+//
+// Leased to one call at a time (process_pool.h): then that call's driver alone
+// sends and reads. The keeper starts and reaps it.
+//
+//   link.SendTask(shipment, i, flags);  ...  link.Publish();
+//   link.Drain([](const Sent& sent, const Reply& reply) { ... });
+//
+// Thread-safety: the atomics and Kill from any thread, the rest as said.
+#ifndef JOBLIB_BACKENDS_PROCESS_WORKER_LINK_H_
+#define JOBLIB_BACKENDS_PROCESS_WORKER_LINK_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "joblib/backends/process/call_header.h"
+#include "joblib/backends/process/channel.h"
+#include "joblib/core/batch_state.h"
+#include "joblib/core/byte_reader.h"
+#include "joblib/core/byte_writer.h"
+#include "native/child_process.h"
+#include "native/descriptor_socket.h"
+
+namespace joblib::internal {
+
+struct Shipment;
+class ProcessPool;
+
+// A request under way.
+struct Sent {
+  RequestKind kind = RequestKind::kTask;
+  Shipment* shipment = nullptr;  // kTask
+  std::uint32_t index = 0;       // kTask: in its block.
+  std::uint32_t position = 0;    // Where its frame begins in the ring.
+  std::uint64_t arena = 0;       // How much of the arena was written before it.
+};
+
+// The answer to a request, in memory that the worker can still write.
+struct Reply {
+  ReplyKind kind = ReplyKind::kDone;
+  const std::byte* payload = nullptr;
+  std::uint64_t bytes = 0;
+  TaskTimes times = {};
+};
+
+class WorkerLink {
+ public:
+  // kNew -> kStarting -> kRunning -> kEnded. kEnded is seen with `end` and
+  // `start_error`.
+  enum class Life { kNew, kStarting, kRunning, kEnded };
+
+  WorkerLink(std::weak_ptr<ProcessPool> pool, int number)
+      : pool(std::move(pool)), number(number) {}
+  WorkerLink(const WorkerLink&) = delete;
+
+  // Makes its channel, so that requests can be written while the process is yet
+  // to start. Errors: RESOURCE_EXHAUSTED.
+  absl::Status Open();
+
+  // In a fork()ed worker alone.
+  Channel TakeChannel() { return std::move(channel_); }
+
+  // ---- The keeper's and the pool's.
+  const std::weak_ptr<ProcessPool> pool;
+  const int number;  // In its pool.
+  std::atomic<Life> life{Life::kNew};
+  native::ExitStatus end;      // Written before kEnded.
+  absl::Status start_error;    // Not OK: it could not be started at all.
+  native::ChildProcess child;  // The keeper's alone.
+  native::DescriptorSocket workers_socket;  // Until it is started.
+  std::chrono::steady_clock::time_point started_at;
+  std::atomic<std::int64_t> pid{0};  // 0: not yet.
+  std::atomic<std::uint32_t> bell{0};  // Of the call that leases it.
+  std::atomic<bool> leased{false};
+  std::atomic<bool> kill_asked{false};
+  bool greeted = false;  // Its hello was seen, or its absence told.
+
+  bool ended() const {
+    return life.load(std::memory_order_acquire) == Life::kEnded;
+  }
+  bool ready() const {
+    return channel_.header().ready.load(std::memory_order_acquire) != 0;
+  }
+  const Channel& channel() const { return channel_; }
+  const native::DescriptorSocket& socket() const { return socket_; }
+
+  // ---- The leasing call's driver.
+  // False: no room for now. Throws what encoding throws; then nothing was sent.
+  bool SendTask(Shipment& shipment, std::uint32_t index, bool flush);
+  bool SendControl(RequestKind kind,
+                   absl::FunctionRef<void(ByteWriter&)> encode);
+  // The same with a function of this process as the other one finds it.
+  bool SendCode(RequestKind kind, const void* function,
+                absl::FunctionRef<void(ByteWriter&, CodeRef)> encode);
+  // Makes what was sent visible to the worker and wakes it.
+  void Publish();
+  // How many of the requests under way may be left unclaimed when the worker
+  // rings the bell.
+  void RingAt(std::uint32_t n) const {
+    channel_.header().ring_at.store(n, std::memory_order_relaxed);
+  }
+  // Tells of the answers that came, in order. True if there were any. Throws
+  // DecodeError if the channel holds nonsense, and what `tell` throws.
+  bool Drain(
+      absl::FunctionRef<void(const Sent& sent, const Reply& reply)> tell);
+  bool HasAnswers() const {
+    return channel_.header().head.load(std::memory_order_acquire) != read_;
+  }
+  // Takes back up to `n` of the last requests, none of which the worker has
+  // begun, and never a control request. They are gone from sent().
+  std::uint32_t TakeBack(std::uint32_t n);
+  // Tasks that the worker has not claimed, as far as is known now.
+  std::uint32_t Unclaimed() const;
+  // The request that the worker has begun and not answered; null if none.
+  const Sent* Begun() const;
+  const std::deque<Sent>& sent() const { return sent_; }
+  // It is dead: what was under way is nobody's any more.
+  void ForgetSent() { sent_.clear(); }
+
+  // If the clock says that the first request under way is a task that began
+  // before `began_before`: condemns it. True: it is, nobody will answer it.
+  bool CondemnIfLate(std::chrono::steady_clock::time_point began_before);
+  // When it began, if it is running.
+  std::optional<std::chrono::steady_clock::time_point> TaskBegan() const;
+
+  // Values that it has; see SharedMemoryValue.
+  std::set<std::uint64_t> shared;
+  std::size_t forgotten = 0;  // Of DeadNumbersSince.
+  // Modules that it was told of.
+  std::vector<std::uint64_t> modules;
+
+ private:
+  class RequestSink;
+  // What encoding found that it must have sent before.
+  struct NeedsShared;
+
+  bool HasRoomInRing() const;
+  std::uint32_t RingUsed() const;
+  bool Encode(RequestKind kind, std::uint16_t flags,
+              absl::FunctionRef<void(ByteWriter&)> encode);
+  void UndoLast();
+  bool Knows(std::uint64_t module) const;
+  bool SendModule(std::uint64_t id);
+  bool SendShared(const NeedsShared& needed);
+
+  Channel channel_;
+  native::DescriptorSocket socket_;
+  std::deque<Sent> sent_;       // Not answered, in order.
+  std::uint32_t sent_seq_ = 0;  // Number of the next request.
+  std::uint32_t published_ = 0;
+  std::uint32_t written_ = 0;  // Bytes of the request ring.
+  std::uint32_t read_ = 0;     // Bytes of the result ring.
+  ArenaCursor arena_;
+  std::uint64_t arena_answered_ = 0;  // Of the request arena.
+};
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_BACKENDS_PROCESS_WORKER_LINK_H_

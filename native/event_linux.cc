@@ -1,0 +1,58 @@
+#include "native/event.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+
+#include "native/descriptor.h"
+#include "native/errno_status.h"
+
+namespace joblib::native {
+
+Event::~Event() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status Event::Open() {
+  fd_ = AboveStandard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  return fd_ >= 0 ? absl::OkStatus() : ErrnoStatus(errno, "eventfd");
+}
+
+void Event::Set() {
+  const std::uint64_t one = 1;
+  // EAGAIN: it is set already, often.
+  [[maybe_unused]] const ssize_t n = write(fd_, &one, sizeof one);
+}
+
+void Event::Wait(const std::vector<int>& descriptors,
+                 std::optional<std::chrono::milliseconds> timeout,
+                 std::vector<bool>* ready) {
+  std::vector<pollfd> polled;
+  polled.reserve(descriptors.size() + 1);
+  polled.push_back({fd_, POLLIN, 0});
+  for (const int fd : descriptors) polled.push_back({fd, POLLIN, 0});
+  int milliseconds = -1;
+  if (timeout.has_value()) {
+    milliseconds = static_cast<int>(
+        std::clamp<std::int64_t>(timeout->count(), 0, INT_MAX));
+  }
+  if (poll(polled.data(), polled.size(), milliseconds) < 0) {
+    for (pollfd& p : polled) p.revents = 0;
+    if (errno != EINTR) polled[0].revents = POLLIN;
+  }
+  if (polled[0].revents != 0) {
+    std::uint64_t count;
+    [[maybe_unused]] const ssize_t n = read(fd_, &count, sizeof count);
+  }
+  ready->assign(descriptors.size(), false);
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    (*ready)[i] = polled[i + 1].revents != 0;
+  }
+}
+
+}  // namespace joblib::native

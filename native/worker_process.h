@@ -1,0 +1,29 @@
+// What a process does to itself because it is a worker.
+#ifndef JOBLIB_NATIVE_WORKER_PROCESS_H_
+#define JOBLIB_NATIVE_WORKER_PROCESS_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace joblib::native {
+
+// SIGINT and SIGQUIT, which a terminal sends to workers as well, are left to
+// the program: an empty handler, because programs that tasks start would
+// inherit SIG_IGN.
+void IgnoreTerminalSignals();
+
+// From here on a signal that ends this process because of its own code
+// (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) leaves the return addresses of the
+// thread that got it in frames[0 .. *n_frames), then ends the process as it
+// would have. On a stack of its own: a stack overflow is one of them. Replaces
+// a sanitizer's handlers.
+void RecordCrashes(std::atomic<std::uint32_t>* n_frames, std::uint64_t* frames,
+                   int max_frames);
+
+// Ends the process: stdio flushed, coverage data written, no destructor and no
+// atexit handler run.
+[[noreturn]] void LeaveWorker(int exit_code);
+
+}  // namespace joblib::native
+
+#endif  // JOBLIB_NATIVE_WORKER_PROCESS_H_
