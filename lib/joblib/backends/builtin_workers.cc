@@ -5,6 +5,7 @@
 #include "joblib/backends/platform.h"
 #include "joblib/backends/process/code_modules.h"
 #include "joblib/backends/process/worker_loop.h"
+#include "joblib/core/batch_bytes.h"
 #include "joblib/core/code_refs.h"
 #include "native/main_hook.h"
 
@@ -29,6 +30,7 @@ void ConnectWorkers() {
     SetCodeRefs(modules);
     native::SetWorkerMain(ServeAsWorker);
     SetForkedTaskConfig(DefaultTaskConfig);
+    SetShippedTaskConfig(DefaultTaskConfig);
     return true;
   }();
 }

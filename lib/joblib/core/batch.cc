@@ -42,16 +42,4 @@ void Batch::fail(std::exception_ptr error) {
   receiver_->FailBatch(*state, std::move(error));
 }
 
-namespace {
-[[noreturn]] void NotBuilt() {
-  throw std::runtime_error(
-      "Shipping a batch to another process is not available in this build of "
-      "joblib: run() it in this process.");
-}
-}  // namespace
-
-std::string Batch::bytes() const { NotBuilt(); }
-std::string Batch::run_bytes(const std::string&) { NotBuilt(); }
-void Batch::finish(const std::string&) { NotBuilt(); }
-
 }  // namespace joblib

@@ -41,11 +41,16 @@ class Batch {
   // Reports that none of them ran, and why.
   void fail(std::exception_ptr error);
 
-  // For a backend that ships: the calls as bytes. Throws PicklingError.
+  // For a backend that ships: the calls as bytes, for another process of the
+  // same program. They stay here, to be reported. Throws PicklingError where a
+  // function, an argument or a result can't travel, with what is in its way.
   std::string bytes() const;
-  // In the process that got them: runs them and gives the reply.
+  // In the process that got them: runs them and gives the reply. What a task
+  // throws travels in it. Throws std::runtime_error if the bytes are of another
+  // program, build or version; nothing ran then.
   static std::string run_bytes(const std::string& bytes);
-  // Reports what run_bytes() answered there.
+  // Reports what run_bytes() answered there; if it is no such reply, that its
+  // tasks failed with BrokenProcessPool.
   void finish(const std::string& reply);
 
  private:

@@ -175,6 +175,10 @@ class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
   // The end of a batch: its tasks up to `done` have ended.
   virtual void FinishShipped(Batch batch, std::uint32_t done) = 0;
   static BatchState& StateOf(const Batch& batch) { return *batch.state_; }
+  // As BeginShipped, where all tasks have been run already.
+  virtual bool BeginReply(BatchState& batch) = 0;
+  // Whether a task's error is a value and the tasks behind it run.
+  virtual bool errors_are_values() const = 0;
 
   // For the backend that was given a batch of this call.
   const std::shared_ptr<class BackendCall>& backend_call() const {

@@ -1,7 +1,8 @@
 #include "joblib/core/code_refs.h"
 
 #include <atomic>
-#include <stdexcept>
+
+#include "joblib/core/errors.h"
 
 namespace joblib::internal {
 namespace {
@@ -15,9 +16,9 @@ void SetCodeRefs(CodeRefs* refs) {
 CodeRefs& TheCodeRefs() {
   CodeRefs* const refs = the_code_refs.load(std::memory_order_acquire);
   if (refs == nullptr) {
-    throw std::logic_error(
-        "joblib: functions have no addresses that another process could use in "
-        "this build: there are no worker processes here.");
+    throw PicklingError(
+        "Could not pickle the task to send it to the workers: there are no "
+        "worker processes on this platform. Use backend=\"threading\".");
   }
   return *refs;
 }

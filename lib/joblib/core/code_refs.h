@@ -23,7 +23,7 @@ class CodeRefs {
   virtual const void* Find(CodeRef ref) = 0;
 };
 
-// `refs` lives for ever. Without any the functions below throw std::logic_error.
+// `refs` lives for ever. Without any, TheCodeRefs throws PicklingError.
 void SetCodeRefs(CodeRefs* refs);
 CodeRefs& TheCodeRefs();
 

@@ -80,6 +80,10 @@ class Dispatcher final : public BatchReceiver {
   void DropBatch(BatchState& batch) override;
   Batch StealTail() override;
   bool BeginShipped(BatchState& batch) override;
+  bool BeginReply(BatchState& batch) override;
+  bool errors_are_values() const override {
+    return plan_.return_as == ReturnAs::kOutcomes;
+  }
   bool ShippedTaskFailed(BatchState& batch, std::uint32_t index,
                          std::exception_ptr error) override;
   void TraceShipped(const BatchState& batch, std::uint32_t index,

@@ -15,6 +15,16 @@ bool Dispatcher::BeginShipped(BatchState& state) {
   return true;
 }
 
+bool Dispatcher::BeginReply(BatchState& state) {
+  Tracked& batch = Of(state);
+  absl::MutexLock lock(&mu_);
+  NextOf(batch).store(batch.end, std::memory_order_release);  // None to take.
+  if (aborted_) return false;
+  batch.running = true;
+  running_.push_back(&batch);
+  return true;
+}
+
 bool Dispatcher::ShippedTaskFailed(BatchState& state, std::uint32_t index,
                                    std::exception_ptr error) {
   Tracked& batch = Of(state);
