@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -16,6 +17,22 @@
 
 namespace joblib::native {
 namespace {
+
+// The loader's own lock is held while it tells of its modules, and stays held
+// in a child that another thread forks meanwhile: no fork then.
+pthread_mutex_t walking = PTHREAD_MUTEX_INITIALIZER;
+
+// dl_iterate_phdr, but for that.
+void Walk(int (*visit)(dl_phdr_info*, std::size_t, void*), void* data) {
+  pthread_mutex_lock(&walking);
+  dl_iterate_phdr(visit, data);
+  pthread_mutex_unlock(&walking);
+}
+
+[[maybe_unused]] const int no_fork_while_walking =
+    pthread_atfork([] { pthread_mutex_lock(&walking); },
+                   [] { pthread_mutex_unlock(&walking); },
+                   [] { pthread_mutex_init(&walking, nullptr); });
 
 constexpr std::uint64_t kFnvOffset = 14695981039346656037U;
 constexpr std::uint64_t kFnvPrime = 1099511628211U;
@@ -113,7 +130,7 @@ struct Code {
 // How many modules were unloaded so far.
 unsigned long long Unloads() {
   unsigned long long unloads = 0;
-  dl_iterate_phdr(
+  Walk(
       [](dl_phdr_info* info, std::size_t, void* result) {
         *static_cast<unsigned long long*>(result) = info->dlpi_subs;
         return 1;
@@ -148,11 +165,9 @@ class Memory {
 // Calls visit(info) for each loaded module until it returns true.
 template <typename Visit>
 void ForEachModule(Visit visit) {
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* data) -> int {
-        return (*static_cast<Visit*>(data))(*info);
-      },
-      &visit);
+  Walk([](dl_phdr_info* info, std::size_t,
+          void* data) -> int { return (*static_cast<Visit*>(data))(*info); },
+       &visit);
 }
 
 std::optional<Code> CodeAt(std::uintptr_t address) {

@@ -1,5 +1,3 @@
-#include "native/event.h"
-
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 
 #include "native/descriptor.h"
 #include "native/errno_status.h"
+#include "native/event.h"
 
 namespace joblib::native {
 

@@ -1,5 +1,3 @@
-#include "native/fork_worker.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -9,6 +7,7 @@
 #include <cstdio>
 
 #include "native/errno_status.h"
+#include "native/fork_worker.h"
 
 namespace joblib::native {
 namespace {
@@ -18,8 +17,8 @@ void ResetSignals() {
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction old = {};
     if (sigaction(signal, nullptr, &old) != 0) continue;
-    const bool stays = old.sa_handler == SIG_IGN &&
-                       (signal == SIGHUP || signal == SIGPIPE);
+    const bool stays =
+        old.sa_handler == SIG_IGN && (signal == SIGHUP || signal == SIGPIPE);
     action.sa_handler = SIG_DFL;
     if (!stays) sigaction(signal, &action, nullptr);
   }

@@ -1,5 +1,3 @@
-#include "native/worker_process.h"
-
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <iterator>
 
 #include "absl/debugging/stacktrace.h"
+#include "native/worker_process.h"
 
 // Where the program was built for it: they write its coverage data, which a
 // process that ends by _exit would lose.

@@ -104,7 +104,10 @@ class NonPicklable {
 
 // What it captures by reference, and every pointer in it, is stale in another
 // process; C++ can't see that. Within one process it is `f` itself.
-template <class F>
+//
+// The second parameter makes g++ 12 look at the closure here: at the end of the
+// file, where templates are made, it takes it for not trivially copyable.
+template <class F, bool = std::is_trivially_copyable_v<std::decay_t<F>>>
 NonPicklable<std::decay_t<F>> wrap_non_picklable_objects(F&& f) {
   return NonPicklable<std::decay_t<F>>(std::forward<F>(f));
 }

@@ -1,7 +1,10 @@
 #include "tests/conformance/call_departures.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -46,6 +49,26 @@ std::string_view BackendOf(const Case& c) {
 
 constexpr std::string_view kDeath =
     "A worker process managed by the executor was unexpectedly terminated.";
+
+// A step of lifecycle.json without the options that may differ from call to
+// call on the same workers.
+Json WorkersOf(const Json& step) {
+  Json options = step["parallel"];
+  for (std::string_view key : {"backend", "verbose", "max_nbytes", "mmap_mode",
+                               "temp_folder", "prefer", "timeout"}) {
+    options = Without(options, key);
+  }
+  const Json* scopes = step.Find("scopes");
+  return Json::Object(
+      {{"options", options}, {"scopes", scopes == nullptr ? Json() : *scopes}});
+}
+
+// How many workers the tasks of a step that fails cost us.
+int CostOf(const Json& step) {
+  const Json* tasks = step.Find("tasks");
+  if (tasks == nullptr) return 0;
+  return tasks->items().front()["op"] == Json::Text("raise") ? 0 : 1;
+}
 
 }  // namespace
 
@@ -125,6 +148,28 @@ std::optional<Json> UnknownErrorsAreRemote(const Case& c, Target) {
                                   task["args"].items().at(1).text()));
   }
   return std::nullopt;
+}
+
+std::optional<Json> KeepsWorkers(const Case& c, Target) {
+  const Json::Items& steps = c.scenario["steps"].items();
+  Json::Items expect = c.expect["steps"].items();
+  bool departs = false;
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    const bool fails = expect[i].Find("error") != nullptr;
+    const Json* executor = expect[i].Find("executor");
+    if (!fails && (executor == nullptr || *executor != Json::Text("new") ||
+                   WorkersOf(steps[i]) != WorkersOf(steps[i - 1]))) {
+      continue;
+    }
+    const std::int64_t n = steps[i]["parallel"]["n_jobs"].integer();
+    expect[i] = With(expect[i], "workers", Json::Integer(n));
+    expect[i] = With(expect[i], "executor", Json::Text("same"));
+    expect[i] =
+        With(expect[i], "workers_kept", Json::Integer(n - CostOf(steps[i])));
+    departs = true;
+  }
+  if (!departs) return std::nullopt;
+  return Json::Object({{"steps", Json::Array(std::move(expect))}});
 }
 
 }  // namespace joblib::conformance

@@ -25,6 +25,9 @@ std::optional<Json> ForksTakeAnyArgument(const Case& c, Target target);
 std::optional<Json> ResultsThatCannotTravel(const Case& c, Target target);
 std::optional<Json> UnknownErrorsAreRemote(const Case& c, Target target);
 
+// lifecycle.json
+std::optional<Json> KeepsWorkers(const Case& c, Target target);
+
 }  // namespace joblib::conformance
 
 #endif  // JOBLIB_TESTS_CONFORMANCE_CALL_DEPARTURES_H_

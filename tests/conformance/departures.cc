@@ -420,6 +420,13 @@ constexpr Departure kDepartures[] = {
      "An exception of a type that nobody registered is a RemoteError with its "
      "text, where joblib's pool breaks if it cannot rebuild it.",
      UnknownErrorsAreRemote},
+    {"lifecycle.json", "DESIGN 8.14",
+     "A worker is replaced only when what it ran had to be killed, or where "
+     "its "
+     "environment or idle_worker_timeout differ; joblib replaces the pool "
+     "after "
+     "any error, and when max_nbytes, mmap_mode or verbose > 50 change.",
+     KeepsWorkers},
 };
 
 }  // namespace

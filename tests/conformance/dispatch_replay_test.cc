@@ -409,7 +409,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "dispatch.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 118, .wasm = 66, .wasm_threads = 118},
+      .committed = {.native = 164, .wasm = 66, .wasm_threads = 118},
   });
   return RUN_ALL_TESTS();
 }

@@ -130,22 +130,18 @@ bool HasWorkersOf(const Case& c, std::string_view backend) {
   return (name.is_null() ? "loky" : name.text()) == backend;
 }
 
+bool HasSteps(const Case& c) { return c.scenario.Find("steps") != nullptr; }
+
 bool UsesLoky(const Case& c) {
+  if (HasSteps(c)) return true;
   return IsNested(c) ? NestedCallsUse(c.expect, "LokyBackend")
                      : HasWorkersOf(c, "loky");
 }
 
 bool UsesMultiprocessing(const Case& c) {
+  if (HasSteps(c)) return false;
   return IsNested(c) ? NestedCallsUse(c.expect, "MultiprocessingBackend")
                      : HasWorkersOf(c, "multiprocessing");
-}
-
-bool NeedsLoky(const Case& c, Target target) {
-  return target == Target::kNative && UsesLoky(c);
-}
-
-bool NeedsMultiprocessing(const Case& c, Target target) {
-  return target == Target::kNative && UsesMultiprocessing(c);
 }
 
 bool NeedsProcesses(const Case& c, Target target) {
@@ -199,10 +195,6 @@ bool RaisesPythonsOwn(const Case& c, Target) {
 
 using Why = Exclusion::Why;
 
-constexpr char kNoLoky[] =
-    "The call starts loky's worker processes: a later issue.";
-constexpr char kNoMultiprocessing[] =
-    "The call starts multiprocessing's worker processes: a later issue.";
 constexpr char kNoProcesses[] = "WebAssembly has no processes.";
 constexpr char kNoThreads[] =
     "This WebAssembly has one thread: a call on threading is sequential.";
@@ -230,21 +222,6 @@ constexpr Exclusion kExclusions[] = {
     {"errors.json", "exceptions-of-python",
      "StopIteration, KeyboardInterrupt and SystemExit have no like in C++.",
      Why::kPythonOnly, RaisesPythonsOwn},
-    {"nesting.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
-    {"nesting.json", "multiprocessing", kNoMultiprocessing, Why::kNotBuiltYet,
-     NeedsMultiprocessing},
-    {"verbose.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
-    {"verbose.json", "multiprocessing", kNoMultiprocessing, Why::kNotBuiltYet,
-     NeedsMultiprocessing},
-    {"dispatch.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
-    {"dispatch.json", "multiprocessing", kNoMultiprocessing, Why::kNotBuiltYet,
-     NeedsMultiprocessing},
-    {"errors.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
-    {"errors.json", "multiprocessing", kNoMultiprocessing, Why::kNotBuiltYet,
-     NeedsMultiprocessing},
-    {"workers_env.json", "loky", kNoLoky, Why::kNotBuiltYet, NeedsLoky},
-    {"workers_env.json", "multiprocessing", kNoMultiprocessing,
-     Why::kNotBuiltYet, NeedsMultiprocessing},
     {"nesting.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "verbose.json"},
     {"nesting.json", "threads-on-webassembly", kNoThreads, Why::kNoSuchMachine,
@@ -252,7 +229,7 @@ constexpr Exclusion kExclusions[] = {
     {"dispatch.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "errors.json"},
     {"workers_env.json", "processes-on-webassembly", kNoProcesses,
-     Why::kNoSuchMachine, NeedsProcesses},
+     Why::kNoSuchMachine, NeedsProcesses, "lifecycle.json"},
     {"dispatch.json", "threads-on-webassembly", kNoThreads, Why::kNoSuchMachine,
      NeedsThreads, "errors.json"},
 };

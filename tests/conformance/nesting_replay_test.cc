@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "nesting.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 25, .wasm = 3, .wasm_threads = 25},
+      .committed = {.native = 73, .wasm = 3, .wasm_threads = 25},
   });
   return RUN_ALL_TESTS();
 }

@@ -118,7 +118,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "verbose.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 255, .wasm = 139, .wasm_threads = 255},
+      .committed = {.native = 279, .wasm = 139, .wasm_threads = 255},
   });
   return RUN_ALL_TESTS();
 }

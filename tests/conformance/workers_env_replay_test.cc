@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   joblib::conformance::RegisterReplay({
       .table = "workers_env.json",
       .replay = joblib::conformance::Replay,
-      .committed = {.native = 6, .wasm = 6, .wasm_threads = 6},
+      .committed = {.native = 24, .wasm = 6, .wasm_threads = 6},
   });
   return RUN_ALL_TESTS();
 }

@@ -26,15 +26,24 @@ BackendUnderTest Case(const char* name, int n_jobs) {
   return {.name = name,
           .make = [] { return std::make_shared<B>(); },
           .n_jobs = n_jobs,
-          .runs_in_submit = std::is_same_v<B, InlineBackend>};
+          .runs_in_submit = std::is_same_v<B, InlineBackend>,
+          .processes = std::is_same_v<B, LokyBackend> ||
+                       std::is_same_v<B, MultiprocessingBackend>};
 }
 
 std::vector<BackendUnderTest> BuiltinBackends() {
-  return {Case<SequentialBackend>("Sequential", 1),
-          Case<ThreadingBackend>("Threading1", 1),
-          Case<ThreadingBackend>("Threading2", 2),
-          Case<ThreadingBackend>("Threading4", 4),
-          Case<InlineBackend>("Inline", 2)};
+  std::vector<BackendUnderTest> backends = {
+      Case<SequentialBackend>("Sequential", 1),
+      Case<ThreadingBackend>("Threading1", 1),
+      Case<ThreadingBackend>("Threading2", 2),
+      Case<ThreadingBackend>("Threading4", 4),
+      Case<InlineBackend>("Inline", 2)};
+  if (internal::OwnPlatform().processes) {
+    backends.push_back(Case<LokyBackend>("Loky2", 2));
+    backends.push_back(Case<LokyBackend>("Loky4", 4));
+    backends.push_back(Case<MultiprocessingBackend>("Multiprocessing2", 2));
+  }
+  return backends;
 }
 
 JOBLIB_TEST_CONTRACT(Builtin, BuiltinBackends());

@@ -16,13 +16,18 @@
 #include "joblib/backends/platform.h"
 #include "joblib/joblib.h"
 #include "native/capture_for_test.h"
+#include "native/thread.h"
 #include "tests/docs/negate_library.h"
 
 namespace joblib {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 // As Python prints a list.
@@ -61,7 +66,8 @@ class ParallelPageTest : public ::testing::TestWithParam<const char*> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(On, ParallelPageTest, ::testing::Values("threads"),
+INSTANTIATE_TEST_SUITE_P(On, ParallelPageTest,
+                         ::testing::Values("threads", "processes"),
                          [](const auto& info) -> std::string {
                            return info.param;
                          });
@@ -174,16 +180,18 @@ TEST(ParallelPageAloneTest, ACustomBackend) {
   EXPECT_EQ(Printed(NegativesUpTo(5)), "[-1, -2, -3, -4, -5]");
 }
 
-TEST(ParallelPageAloneTest, WithoutProcessesTheDefaultIsThreads) {
-  const auto negatives = [] {
-    return Parallel({.n_jobs = 2})(
-        each(range(3), [](int i) { return delayed(std::negate<int>())(i); }));
-  };
+TEST(ParallelPageAloneTest, TheDefaultBackendIsProcessesWhereThereAreAny) {
+  EXPECT_THAT(
+      Parallel({.n_jobs = 2})(
+          each(range(3), [](int i) { return delayed(std::negate<int>())(i); })),
+      ElementsAre(0, -1, -2));
+  const auto pids = Parallel({.n_jobs = 2})(
+      each(range(3), [](int) { return delayed(native::ProcessId)(); }));
+  EXPECT_THAT(pids, SizeIs(3));
   if (internal::ProcessesAvailable()) {
-    EXPECT_THAT(negatives, ::testing::ThrowsMessage<std::runtime_error>(
-                               HasSubstr("not available in this build")));
+    EXPECT_THAT(pids, Not(Contains(native::ProcessId())));
   } else {
-    EXPECT_THAT(negatives(), ElementsAre(0, -1, -2));
+    EXPECT_THAT(pids, Each(native::ProcessId()));
   }
 }
 

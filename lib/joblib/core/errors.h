@@ -17,6 +17,15 @@ class BrokenProcessPool : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+namespace internal {
+// joblib's text for a task whose arguments can't be rebuilt, and why.
+inline std::string UnserializeText(const std::string& why) {
+  return "A task has failed to un-serialize. Please ensure that the arguments "
+         "of the function are all picklable. (" +
+         why + ")";
+}
+}  // namespace internal
+
 // A worker process died while it ran a task.
 class TerminatedWorkerError : public BrokenProcessPool {
  public:

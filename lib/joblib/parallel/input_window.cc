@@ -58,6 +58,13 @@ std::uint32_t InputWindow::NextRead() {
     if (!advice.message.empty()) message_ = std::move(advice.message);
     batch_size_ = static_cast<std::uint32_t>(
         std::min<std::int64_t>(advice.size, options_.max_read));
+    if (options_.strict && options_.pre_dispatch.has_value()) {
+      // Two batches for each worker are all that may be under way.
+      const std::int64_t most =
+          *options_.pre_dispatch / (std::int64_t{2} * options_.n_jobs);
+      batch_size_ = static_cast<std::uint32_t>(
+          std::clamp<std::int64_t>(most, 1, batch_size_));
+    }
   }
   return static_cast<std::uint32_t>(std::min<std::int64_t>(
       slicer_.NextRead(

@@ -254,6 +254,12 @@ struct ReadCall<DelayedCall<F, Args...>> {
                  arguments);
     } catch (const cereal::Exception& error) {
       throw DecodeError(error.what());
+    } catch (const DecodeError&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw BrokenProcessPool(UnserializeText(error.what()));
     }
   }
   decltype(auto) Run() {

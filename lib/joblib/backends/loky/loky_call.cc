@@ -1,11 +1,13 @@
 #include "joblib/backends/loky/loky_call.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/base/const_init.h"
@@ -82,12 +84,10 @@ Settings SettingsOf(const ParallelBackendBase& backend,
       inner = static_cast<int>(*own->as_integer());
     }
   }
-  settings.environment = ThreadLimits(inner, CpuCount(), traits.n_jobs,
-                                      [](const char* name) {
-                                        return native::GetEnv(name);
-                                      });
-  if (const BackendParam* idle =
-          Find("idle_worker_timeout", traits, backend)) {
+  settings.environment =
+      ThreadLimits(inner, CpuCount(), traits.n_jobs,
+                   [](const char* name) { return native::GetEnv(name); });
+  if (const BackendParam* idle = Find("idle_worker_timeout", traits, backend)) {
     settings.idle_worker_timeout = Seconds(*idle);
   }
   if (const BackendParam* call = Find("initializer", traits, backend)) {
@@ -182,9 +182,14 @@ void ShutdownLoky() {
 }
 
 PoolView LokyPoolForTest() {
-  absl::MutexLock lock(&executor_mu);
-  if (executor == nullptr || executor->pool == nullptr) return {};
-  return {executor->serial, executor->pool->pids()};
+  for (;;) {
+    absl::MutexLock lock(&executor_mu);
+    if (executor == nullptr || executor->pool == nullptr) return {};
+    PoolView view = {executor->serial, executor->pool->pids()};
+    // 0: the keeper is about to start it.
+    if (std::count(view.pids.begin(), view.pids.end(), 0) == 0) return view;
+    std::this_thread::yield();
+  }
 }
 
 }  // namespace joblib::internal

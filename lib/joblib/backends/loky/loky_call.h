@@ -1,5 +1,5 @@
-// What LokyBackend does where there are processes: loky_call.cc; where there are
-// none it never comes to it: no_loky_call.cc.
+// What LokyBackend does where there are processes: loky_call.cc; where there
+// are none it never comes to it: no_loky_call.cc.
 #ifndef JOBLIB_BACKENDS_LOKY_LOKY_CALL_H_
 #define JOBLIB_BACKENDS_LOKY_LOKY_CALL_H_
 

@@ -1,8 +1,8 @@
 // MultiprocessingBackend: tasks run in fork()ed workers, per call. Legacy.
 //
-// Tasks whose types can travel are sent to workers that are forked when the call
-// begins; closures that can't are run by a child forked for their batch, which
-// finds them in its copy of the memory. Results travel always.
+// Tasks whose types can travel are sent to workers that are forked when the
+// call begins; closures that can't are run by a child forked for their batch,
+// which finds them in its copy of the memory. Results travel always.
 //
 // The hazard of fork() is the program's: a lock that one of its other threads
 // holds at that moment is held in the child for ever.

@@ -37,9 +37,9 @@ std::shared_ptr<BackendCall> BeginMultiprocessingCall(
   options.n_workers = traits.n_jobs;
   options.forks = true;
   options.starter = ForkWorkerOf;
-  auto call = std::make_shared<ProcessCall>(NewPool(std::move(options)),
-                                            receiver, traits,
-                                            backend.nesting_level() + 1);
+  auto call =
+      std::make_shared<ProcessCall>(NewPool(std::move(options)), receiver,
+                                    traits, backend.nesting_level() + 1);
   call->OwnPool();
   call->Begin();
   return call;

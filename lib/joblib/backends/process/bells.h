@@ -2,9 +2,9 @@
 // map. Its owner sleeps on it; workers and the keeper ring it.
 //
 // A word is count * 2 + asleep: the flag and what is slept on are one, so that
-// a waker that is slow between two steps can't clear the flag of the next sleep.
-// A worker gone wild may clear anybody's: nobody sleeps long without looking
-// again.
+// a waker that is slow between two steps can't clear the flag of the next
+// sleep. A worker gone wild may clear anybody's: nobody sleeps long without
+// looking again.
 #ifndef JOBLIB_BACKENDS_PROCESS_BELLS_H_
 #define JOBLIB_BACKENDS_PROCESS_BELLS_H_
 

@@ -13,10 +13,9 @@ namespace {
 
 // The largest payloads; less where the address space is limited (RLIMIT_AS) or
 // files are (RLIMIT_FSIZE).
-constexpr std::uint64_t kArenaSizes[] = {std::uint64_t{8} << 30,
-                                         std::uint64_t{1} << 30,
-                                         std::uint64_t{64} << 20,
-                                         std::uint64_t{4} << 20};
+constexpr std::uint64_t kArenaSizes[] = {
+    std::uint64_t{8} << 30, std::uint64_t{1} << 30, std::uint64_t{64} << 20,
+    std::uint64_t{4} << 20};
 constexpr std::size_t kRingsEnd = kHeaderBytes + 2 * std::size_t{kRingBytes};
 
 constexpr std::uint64_t TotalBytes(std::uint64_t arena_bytes) {
@@ -51,8 +50,8 @@ absl::StatusOr<Channel> Channel::Create(std::uint64_t nonce,
                                         std::uint32_t depth) {
   absl::Status error;
   for (const std::uint64_t arena_bytes : kArenaSizes) {
-    absl::StatusOr<native::SharedMemory> memory = native::SharedMemory::Create(
-        "joblib-channel", TotalBytes(arena_bytes));
+    absl::StatusOr<native::SharedMemory> memory =
+        native::SharedMemory::Create("joblib-channel", TotalBytes(arena_bytes));
     if (memory.ok()) {
       error = memory->Reserve(0, kRingsEnd);
       if (!error.ok()) return error;

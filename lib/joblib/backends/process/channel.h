@@ -34,7 +34,8 @@
 
 namespace joblib::internal {
 
-inline constexpr std::uint64_t kChannelMagic = 0x316b726f772d626a;  // "jb-work1"
+inline constexpr std::uint64_t kChannelMagic =
+    0x316b726f772d626a;  // "jb-work1"
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 inline constexpr std::uint32_t kRingBytes = 256 << 10;
@@ -67,7 +68,11 @@ inline std::uint64_t MakeClaim(std::uint32_t next, std::uint32_t limit) {
 // kEnded, whoever finds it late from kRunning to kCondemned. So a task that
 // ends at its limit is either late or not, on both sides, and its successor
 // never dies in its place.
-enum class TaskClock : std::uint64_t { kEnded = 0, kRunning = 1, kCondemned = 2 };
+enum class TaskClock : std::uint64_t {
+  kEnded = 0,
+  kRunning = 1,
+  kCondemned = 2
+};
 inline std::uint64_t ClockWord(std::uint32_t seq, TaskClock state) {
   return std::uint64_t{seq & kSeqMask} << 2 | static_cast<std::uint64_t>(state);
 }
@@ -91,10 +96,10 @@ struct ChannelHeader {
   std::atomic<std::uint32_t> ready;    // Worker: 1 once it serves.
 
   alignas(64) std::atomic<std::uint32_t> tail;  // Owner: result bytes read.
-  std::atomic<std::uint32_t> bell;     // Owner: whose to ring.
-  std::atomic<std::uint32_t> ring_at;  // Owner: ring when this few are left.
+  std::atomic<std::uint32_t> bell;              // Owner: whose to ring.
+  std::atomic<std::uint32_t> ring_at;     // Owner: ring when this few are left.
   std::atomic<std::uint64_t> arena_read;  // Owner: result arena read up to.
-  std::atomic<std::uint32_t> stop;     // Owner: the running task is to end.
+  std::atomic<std::uint32_t> stop;        // Owner: the running task is to end.
 
   alignas(64) std::atomic<std::uint32_t> full;  // Worker sleeps on `tail`.
 
@@ -114,11 +119,11 @@ static_assert(sizeof(ChannelHeader) <= kHeaderBytes);
 // ---------------------------------------------------------------- the frames
 
 enum class RequestKind : std::uint16_t {
-  kCall = 1,   // CallHeader, then text: what the tasks after it belong to.
-  kTask = 2,   // An encoded call.
-  kModule = 3, // A shared object that tasks after it need.
-  kShared = 4, // A value for many tasks: its descriptor is on the socket.
-  kForget = 5, // Such values are not needed any more.
+  kCall = 1,    // CallHeader, then text: what the tasks after it belong to.
+  kTask = 2,    // An encoded call.
+  kModule = 3,  // A shared object that tasks after it need.
+  kShared = 4,  // A value for many tasks: its descriptor is on the socket.
+  kForget = 5,  // Such values are not needed any more.
   kInitializer = 6,  // A call to run once.
   kLeave = 7,        // Flush and end.
 };
@@ -191,7 +196,7 @@ class Channel {
   void Discard(const ArenaSpan& span, std::uint64_t arena) const;
 
   native::SharedMemory memory_;
-  native::Mapping rings_;   // The header, then each ring twice in a row.
+  native::Mapping rings_;  // The header, then each ring twice in a row.
   native::Mapping arenas_;
   std::uint64_t arena_bytes_ = 0;
 };

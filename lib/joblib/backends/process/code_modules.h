@@ -17,7 +17,8 @@ class CodeModules final : public CodeRefs {
   CodeRef Of(const void* function) override;
   const void* Find(CodeRef ref) override;
 
-  // While it lives, the modules that Of() answers with on this thread are noted.
+  // While it lives, the modules that Of() answers with on this thread are
+  // noted.
   class Noted {
    public:
     Noted();

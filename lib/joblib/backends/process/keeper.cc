@@ -49,12 +49,11 @@ Keeper& Keeper::Get() {
   if (!std::exchange(registered, true)) {
     native::PinThisModule();
     // A child has none of its parent's threads, and its workers aren't ours.
-    native::OnFork(
-        [] { making_mu.Lock(); }, [] { making_mu.Unlock(); },
-        [] {
-          the_keeper.store(nullptr);
-          making_mu.Unlock();
-        })
+    native::OnFork([] { making_mu.Lock(); }, [] { making_mu.Unlock(); },
+                   [] {
+                     the_keeper.store(nullptr);
+                     making_mu.Unlock();
+                   })
         .IgnoreError();
   }
   Keeper* const keeper = fresh.get();

@@ -48,8 +48,9 @@ class Keeper {
   // Kills it with all that it started. Its end is told as any other.
   void Kill(WorkerLink& link);
   // Calls `tick` at its times, on the keeper's thread: it returns when next.
-  using Tick = std::function<std::optional<std::chrono::steady_clock::time_point>(
-      std::chrono::steady_clock::time_point now)>;
+  using Tick =
+      std::function<std::optional<std::chrono::steady_clock::time_point>(
+          std::chrono::steady_clock::time_point now)>;
   void SetTick(Tick tick) ABSL_LOCKS_EXCLUDED(mu_);
   // Called with each worker that has ended, on the keeper's thread.
   void SetOnEnd(std::function<void(WorkerLink&)> on_end)

@@ -35,8 +35,7 @@ std::optional<ProcessPool::Clock::time_point> TickAll(
   }
   absl::MutexLock lock(&pools_mu);
   for (const auto& pool : gone) {
-    pools->erase(std::remove(pools->begin(), pools->end(), pool),
-                 pools->end());
+    pools->erase(std::remove(pools->begin(), pools->end(), pool), pools->end());
   }
   return next;
 }
@@ -44,14 +43,14 @@ std::optional<ProcessPool::Clock::time_point> TickAll(
 void RegisterOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
-    native::OnFork(
-        [] { pools_mu.Lock(); }, [] { pools_mu.Unlock(); },
-        [] {
-          // Its pools are the parent's: left alone, as are their workers.
-          pools = new Pools;
-          fork_generation.fetch_add(1);
-          pools_mu.Unlock();
-        })
+    native::OnFork([] { pools_mu.Lock(); }, [] { pools_mu.Unlock(); },
+                   [] {
+                     // Its pools are the parent's: left alone, as are their
+                     // workers.
+                     pools = new Pools;
+                     fork_generation.fetch_add(1);
+                     pools_mu.Unlock();
+                   })
         .IgnoreError();
     std::atexit([] {
       if (fork_generation.load() == 0) RetireAllPools();

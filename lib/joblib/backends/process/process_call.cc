@@ -135,9 +135,8 @@ void ProcessCall::Drive(std::optional<Clock::time_point> deadline) {
 
 // What a sleeper looks at: whether a worker has answered.
 bool ProcessCall::Ready() const {
-  return std::any_of(held_.begin(), held_.end(), [](const Held& held) {
-    return held.link->HasAnswers();
-  });
+  return std::any_of(held_.begin(), held_.end(),
+                     [](const Held& held) { return held.link->HasAnswers(); });
 }
 
 bool ProcessCall::Poll() {

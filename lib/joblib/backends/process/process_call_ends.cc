@@ -33,10 +33,9 @@ std::exception_ptr UnserializeError(const std::exception_ptr& why) {
 bool ProcessCall::DrainFrom(Held& held) {
   bool any = false;
   try {
-    any = held.link->Drain([&](const Sent& sent, const Reply& reply)
-                               ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                 Answered(held, sent, reply);
-                               });
+    any = held.link->Drain(
+        [&](const Sent& sent, const Reply& reply)
+            ABSL_NO_THREAD_SAFETY_ANALYSIS { Answered(held, sent, reply); });
   } catch (const DecodeError&) {
     // It has gone wild: as good as crashed.
     Kill(held);
@@ -60,15 +59,15 @@ void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
   const bool failed = reply.kind == ReplyKind::kFailed;
   const auto error = [&](std::int64_t task, int attempt) {
     return DecodeException(
-        in, TaskFailure(task, static_cast<int>(held.link->pid.load()),
-                        attempt));
+        in,
+        TaskFailure(task, static_cast<int>(held.link->pid.load()), attempt));
   };
   if (sent.kind == RequestKind::kInitializer && failed) {
     const std::exception_ptr why = error(-1, 1);
     Kill(held);  // Never to be used: it is not what the pool is to be.
-    FailAll(std::make_exception_ptr(BrokenProcessPool(absl::StrCat(
-        "The initializer of the worker processes failed: ",
-        ExceptionMessage(why)))));
+    FailAll(std::make_exception_ptr(BrokenProcessPool(
+        absl::StrCat("The initializer of the worker processes failed: ",
+                     ExceptionMessage(why)))));
     return;
   }
   if (sent.kind != RequestKind::kTask) return;
@@ -77,10 +76,10 @@ void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
   const std::int64_t task = shipment.TaskNumber(sent.index);
   fruitless_deaths_ = 0;
   if (traits_.is_traced) {
-    receiver_->TraceShipped(*shipment.state, sent.index,
-                            {held.index, held.link->pid.load(),
-                             At(reply.times.start), At(reply.times.end),
-                             failed});
+    receiver_->TraceShipped(
+        *shipment.state, sent.index,
+        {held.index, held.link->pid.load(), At(reply.times.start),
+         At(reply.times.end), failed});
   }
   if (failed) {
     const auto attempts = attempts_.find(task);
@@ -197,8 +196,7 @@ void ProcessCall::Bury(std::size_t i) {
   index_taken_[static_cast<std::size_t>(held.index)] = false;
   WorkerLink& link = *held.link;
   const Sent* const begun = link.Begun();
-  const bool ran_task = begun != nullptr &&
-                        begun->kind == RequestKind::kTask &&
+  const bool ran_task = begun != nullptr && begun->kind == RequestKind::kTask &&
                         !begun->shipment->failed;
   const bool was_ready = link.start_error.ok() && link.ready();
   link.ForgetSent();
@@ -270,7 +268,7 @@ bool ProcessCall::EndAborted() {
       Kill(held);
     }
     if (ended) link.ForgetSent();
-    if (!link.sent().empty()) {
+    if (link.has_tasks()) {
       // Short tasks may end by themselves: that is cheaper than a new worker.
       const Clock::time_point now = Clock::now();
       if (!held.ending_since.has_value()) {

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kBatchesAhead = 2;
 // How long a call keeps its only worker while another one has none.
 constexpr std::chrono::milliseconds kSlice{5};
-// What an idle worker leaves another one before it takes half of the rest: about
-// a wake-up, within which short tasks are done anyway.
+// What an idle worker leaves another one before it takes half of the rest:
+// about a wake-up, within which short tasks are done anyway.
 constexpr std::chrono::microseconds kBalanceDelay{50};
 
 // In a forked worker.
@@ -36,7 +36,7 @@ void ProcessCall::LeaseAndYield() {
         TakeBack(last, static_cast<std::uint32_t>(last.link->sent().size()));
       }
       last.sending = nullptr;
-      if (last.link->sent().empty() && last.shipments.empty()) {
+      if (!last.link->has_tasks() && last.shipments.empty()) {
         GiveBack(held_.size() - 1);
       }
     }
@@ -69,8 +69,7 @@ void ProcessCall::LeaseAndYield() {
     held.index = static_cast<int>(free - index_taken_.begin());
     if (free == index_taken_.end()) index_taken_.push_back(false);
     index_taken_[static_cast<std::size_t>(held.index)] = true;
-    held.needs_initializer =
-        lease.is_new && pool_->initializer() != nullptr;
+    held.needs_initializer = lease.is_new && pool_->initializer() != nullptr;
     held.since = Clock::now();
     held.link = std::move(lease.link);
     held.link->channel().header().bell.store(holder_->bell);
@@ -82,9 +81,14 @@ void ProcessCall::LeaseAndYield() {
 
 void ProcessCall::GiveBack(std::size_t i) {
   index_taken_[static_cast<std::size_t>(held_[i].index)] = false;
+  const bool killed = held_[i].killed;
   const std::shared_ptr<WorkerLink> link = std::move(held_[i].link);
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-  pool_->GiveBack(link);
+  if (killed) {
+    pool_->Drop(link, /*replace=*/true);  // Its end is near.
+  } else {
+    pool_->GiveBack(link);
+  }
 }
 
 bool ProcessCall::FindRunner(const TaskBlock& block) {
@@ -132,8 +136,7 @@ bool ProcessCall::SendHeader(Held& held) {
     first.task_timeout = 0;
     first.is_traced = 0;
     const bool sent = link.SendCode(
-        RequestKind::kInitializer,
-        reinterpret_cast<const void*>(call.Runner()),
+        RequestKind::kInitializer, reinterpret_cast<const void*>(call.Runner()),
         [&](ByteWriter& out, CodeRef runner) {
           first.runner = runner;
           out.Put(first);

@@ -27,9 +27,8 @@ ProcessPool::~ProcessPool() = default;
 
 std::vector<ProcessPool::Member>::iterator ProcessPool::Find(
     const WorkerLink& link) {
-  return std::find_if(members_.begin(), members_.end(), [&](const Member& m) {
-    return m.link.get() == &link;
-  });
+  return std::find_if(members_.begin(), members_.end(),
+                      [&](const Member& m) { return m.link.get() == &link; });
 }
 
 bool ProcessPool::AddMember() {
@@ -91,9 +90,9 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
   if (leases.empty() && MustNotWait(*holder) && AddMember()) {
     lease(members_.back());
   }
-  const auto waits = std::find_if(
-      waiters_.begin(), waiters_.end(),
-      [&](const Waiter& w) { return w.holder == holder; });
+  const auto waits =
+      std::find_if(waiters_.begin(), waiters_.end(),
+                   [&](const Waiter& w) { return w.holder == holder; });
   if (leases.empty()) {
     if (members_.empty()) {
       throw std::runtime_error(absl::StrCat(
@@ -109,9 +108,9 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
 
 void ProcessPool::StopWaiting(const LeaseHolder& holder) {
   absl::MutexLock lock(&mu_);
-  const auto waits = std::find_if(
-      waiters_.begin(), waiters_.end(),
-      [&](const Waiter& w) { return w.holder.get() == &holder; });
+  const auto waits =
+      std::find_if(waiters_.begin(), waiters_.end(),
+                   [&](const Waiter& w) { return w.holder.get() == &holder; });
   if (waits == waiters_.end()) return;
   waiters_.erase(waits);
   n_starving_.store(static_cast<int>(waiters_.size()));
@@ -188,9 +187,8 @@ bool ProcessPool::retired() const {
 
 bool ProcessPool::busy() const {
   absl::MutexLock lock(&mu_);
-  return std::any_of(members_.begin(), members_.end(), [](const Member& m) {
-    return m.holder != nullptr;
-  });
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const Member& m) { return m.holder != nullptr; });
 }
 
 bool ProcessPool::gone() const {
@@ -228,9 +226,9 @@ void ProcessPool::WaitUntilGone(Clock::duration patience) {
 
 void ProcessPool::OnEnd(WorkerLink& link) {
   absl::MutexLock lock(&mu_);
-  const auto left = std::find_if(
-      leaving_.begin(), leaving_.end(),
-      [&](const Leaving& l) { return l.link.get() == &link; });
+  const auto left =
+      std::find_if(leaving_.begin(), leaving_.end(),
+                   [&](const Leaving& l) { return l.link.get() == &link; });
   if (left != leaving_.end()) {
     leaving_.erase(left);
     return;
@@ -251,9 +249,14 @@ std::optional<ProcessPool::Clock::time_point> ProcessPool::Tick(
   absl::MutexLock lock(&mu_);
   for (std::size_t i = members_.size(); i-- > 0;) {
     Member& member = members_[i];
-    if (member.holder != nullptr) continue;
+    // One that works now leaves no sooner than if it were free from now on.
     const Clock::time_point leaves =
-        member.free_since + options_.idle_worker_timeout;
+        (member.holder != nullptr ? now : member.free_since) +
+        options_.idle_worker_timeout;
+    if (member.holder != nullptr) {
+      at(leaves);
+      continue;
+    }
     if (now < leaves) {
       at(leaves);
       continue;

@@ -41,8 +41,8 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
     Clock::duration idle_worker_timeout = std::chrono::seconds(300);
     WorkerStarter starter;
     std::shared_ptr<const KeptCall> initializer;
-    // Its workers are forked: they find tasks that can't travel in their copy of
-    // the memory, and so are started only when they are leased.
+    // Its workers are forked: they find tasks that can't travel in their copy
+    // of the memory, and so are started only when they are leased.
     bool forks = false;
   };
   explicit ProcessPool(Options options);

@@ -21,12 +21,12 @@ constexpr const char* kPinning[] = {"OMP_PROC_BIND", "OMP_PLACES",
                                     "GOMP_CPU_AFFINITY", "KMP_AFFINITY"};
 
 void Erase(std::vector<std::string>* environment, const std::string& name) {
-  environment->erase(
-      std::remove_if(environment->begin(), environment->end(),
-                     [&](const std::string& entry) {
-                       return absl::StartsWith(entry, name + "=");
-                     }),
-      environment->end());
+  environment->erase(std::remove_if(environment->begin(), environment->end(),
+                                    [&](const std::string& entry) {
+                                      return absl::StartsWith(entry,
+                                                              name + "=");
+                                    }),
+                     environment->end());
 }
 
 }  // namespace
@@ -46,8 +46,7 @@ WorkerStarter ProgramWorkerStarter(
   const absl::StatusOr<std::vector<std::string>> can =
       native::WorkerEnvironment({}, entries);
   if (!can.ok()) throw std::runtime_error(std::string(can.status().message()));
-  return [surroundings = std::move(surroundings),
-          entries = std::move(entries)](
+  return [surroundings = std::move(surroundings), entries = std::move(entries)](
              WorkerLink& link) -> absl::StatusOr<native::ChildProcess> {
     native::WorkerStart start;
     start.channel = link.channel().fd();

@@ -101,9 +101,9 @@ void ReplyWriter::SetTimes(const TaskTimes& times) {
 void ReplyWriter::PutBefore(const std::vector<Warning>& warnings) {
   const std::size_t size = writer_->size();
   const std::string answer =
-      in_arena_ ? std::string()
-                : std::string(reinterpret_cast<const char*>(writer_->begin()),
-                              size);
+      in_arena_
+          ? std::string()
+          : std::string(reinterpret_cast<const char*>(writer_->begin()), size);
   for (const Warning& warning : warnings) {
     ByteWriter text(this, Payload(), Payload() + kMaxInline);
     text.PutText(warning.category.substr(0, kMaxWarningText));

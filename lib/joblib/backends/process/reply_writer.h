@@ -41,9 +41,7 @@ class ReplyWriter final : public ByteSink {
  private:
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override;
-  std::byte* Payload() const {
-    return channel_.result(head_) + sizeof(Frame);
-  }
+  std::byte* Payload() const { return channel_.result(head_) + sizeof(Frame); }
   void WaitForRoom();
   void WaitForReader();
   void WriteFrame(std::uint32_t bytes, ReplyKind kind, std::uint16_t flags);

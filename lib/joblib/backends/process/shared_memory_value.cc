@@ -24,18 +24,17 @@ std::vector<std::uint64_t>* dead_numbers ABSL_GUARDED_BY(dead_mu) = nullptr;
 // does.
 class ValueBytes final : public ByteSink {
  public:
-  using Share_ = std::function<std::uint64_t(
-      const std::shared_ptr<SharedSlot>&,
-      const std::function<void(ByteWriter&)>&)>;
+  using Share_ =
+      std::function<std::uint64_t(const std::shared_ptr<SharedSlot>&,
+                                  const std::function<void(ByteWriter&)>&)>;
   explicit ValueBytes(const Share_& share) : share_(share) {}
 
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override {
     return heap_.Grow(begin, used, needed, end);
   }
-  std::uint64_t Share(
-      const std::shared_ptr<SharedSlot>& slot,
-      const std::function<void(ByteWriter&)>& encode) override {
+  std::uint64_t Share(const std::shared_ptr<SharedSlot>& slot,
+                      const std::function<void(ByteWriter&)>& encode) override {
     return share_(slot, encode);
   }
 
@@ -54,9 +53,9 @@ SharedMemoryValue::~SharedMemoryValue() {
 
 std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
     SharedSlot& slot, const std::function<void(ByteWriter&)>& encode,
-    const std::function<std::uint64_t(
-        const std::shared_ptr<SharedSlot>&,
-        const std::function<void(ByteWriter&)>&)>& share) {
+    const std::function<std::uint64_t(const std::shared_ptr<SharedSlot>&,
+                                      const std::function<void(ByteWriter&)>&)>&
+        share) {
   const std::lock_guard<std::mutex> lock(slot.mu);
   if (slot.memory != nullptr) {
     return std::static_pointer_cast<SharedMemoryValue>(slot.memory);

@@ -26,9 +26,9 @@ struct SharedMemoryValue {
   // or std::system_error without memory.
   static std::shared_ptr<SharedMemoryValue> Of(
       SharedSlot& slot, const std::function<void(ByteWriter&)>& encode,
-      const std::function<std::uint64_t(const std::shared_ptr<SharedSlot>&,
-                                        const std::function<void(ByteWriter&)>&)>&
-          share);
+      const std::function<
+          std::uint64_t(const std::shared_ptr<SharedSlot>&,
+                        const std::function<void(ByteWriter&)>&)>& share);
 };
 
 // The numbers of values that ended since there were `*seen` of them; *seen is

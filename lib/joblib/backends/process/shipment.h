@@ -14,9 +14,9 @@ struct Shipment {
   std::uint32_t next = 0;  // The task to be sent next.
   std::uint32_t done = 0;  // Those before it have ended.
   std::uint32_t end = 0;
-  bool begun = false;   // BeginShipped was called.
+  bool begun = false;       // BeginShipped was called.
   bool by_pointer = false;  // Its worker is a fork() that has it already.
-  bool failed = false;  // ShippedTaskFailed aborted the call.
+  bool failed = false;      // ShippedTaskFailed aborted the call.
 
   std::int64_t TaskNumber(std::uint32_t index) const {
     return state->block->first + index;

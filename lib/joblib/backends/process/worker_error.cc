@@ -17,9 +17,9 @@ constexpr int kShownFrames = 12;
 class TaskTerminatedError final : public TerminatedWorkerError,
                                   public TaskFailure {
  public:
-  TaskTerminatedError(const std::string& message, std::int64_t task,
-                      int signal, int exit_code, std::int64_t completed,
-                      std::int64_t pid, int attempt)
+  TaskTerminatedError(const std::string& message, std::int64_t task, int signal,
+                      int exit_code, std::int64_t completed, std::int64_t pid,
+                      int attempt)
       : TerminatedWorkerError(message, task, signal, exit_code, completed),
         TaskFailure(task, static_cast<int>(pid), attempt) {}
   using TerminatedWorkerError::task_index;
@@ -70,16 +70,15 @@ std::exception_ptr TerminatedError(const WorkerLink& link, std::int64_t task,
       " (process ", link.pid.load(), attempt > 1 ? ", attempt " : "",
       attempt > 1 ? absl::StrCat(attempt) : "", "): ", HowItEnded(end), ".",
       Backtrace(link));
-  return std::make_exception_ptr(TaskTerminatedError(
-      message, task, end.signal, end.code, completed, link.pid.load(),
-      attempt));
+  return std::make_exception_ptr(TaskTerminatedError(message, task, end.signal,
+                                                     end.code, completed,
+                                                     link.pid.load(), attempt));
 }
 
 std::exception_ptr NoWorkerError(const WorkerLink& link) {
   if (!link.start_error.ok()) {
     return std::make_exception_ptr(TerminatedWorkerError(absl::StrCat(
-        "joblib could not start a worker process: ",
-        link.start_error.message(),
+        "joblib could not start a worker process: ", link.start_error.message(),
         ". Use backend=\"threading\", or a lower n_jobs.")));
   }
   return std::make_exception_ptr(TerminatedWorkerError(

@@ -46,8 +46,8 @@ class WorkerLink::RequestSink final : public ByteSink {
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override {
     const std::uint64_t all = link_.channel_.arena_bytes();
-    const bool fits = link_.arena_.Begin(link_.arena_answered_,
-                                         in_arena_ ? all : needed);
+    const bool fits =
+        link_.arena_.Begin(link_.arena_answered_, in_arena_ ? all : needed);
     if (!fits || link_.arena_.capacity() < needed) {
       if (!fits && link_.arena_.written() != link_.arena_answered_) {
         throw NoRoomNow();
@@ -64,9 +64,8 @@ class WorkerLink::RequestSink final : public ByteSink {
     *end = there + link_.arena_.capacity();
     return there;
   }
-  std::uint64_t Share(
-      const std::shared_ptr<SharedSlot>& slot,
-      const std::function<void(ByteWriter&)>& encode) override {
+  std::uint64_t Share(const std::shared_ptr<SharedSlot>& slot,
+                      const std::function<void(ByteWriter&)>& encode) override {
     std::shared_ptr<SharedMemoryValue> value = SharedMemoryValue::Of(
         *slot, encode,
         [this](const std::shared_ptr<SharedSlot>& inner,
@@ -163,8 +162,7 @@ bool WorkerLink::SendModule(std::uint64_t id) {
 bool WorkerLink::SendShared(const NeedsShared& needed) {
   SharedMemoryValue& value = *needed.value;
   if (!HasRoomInRing()) return false;
-  const absl::Status sent =
-      socket_.Send(value.number, value.memory.fd());
+  const absl::Status sent = socket_.Send(value.number, value.memory.fd());
   // Full: the worker empties it as it goes on. Gone: it is dead, as the keeper
   // is about to say.
   if (!sent.ok()) return false;
@@ -174,13 +172,12 @@ bool WorkerLink::SendShared(const NeedsShared& needed) {
   });
 }
 
-bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index,
-                          bool flush) {
+bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index, bool flush) {
   for (;;) {
     try {
       CodeModules::Noted noted;
-      const bool sent = Encode(
-          RequestKind::kTask, flush ? kFlush : 0, [&](ByteWriter& out) {
+      const bool sent =
+          Encode(RequestKind::kTask, flush ? kFlush : 0, [&](ByteWriter& out) {
             if (shipment.by_pointer) {
               out.Put(ForkedTask{shipment.state->block, index});
             } else {
@@ -374,8 +371,8 @@ bool WorkerLink::CondemnIfLate(Clock::time_point began_before) {
   if (clock.load(std::memory_order_acquire) != running) return false;
   const std::optional<Clock::time_point> began = TaskBegan();
   if (!began.has_value() || *began > began_before) return false;
-  return clock.compare_exchange_strong(
-      running, ClockWord(first, TaskClock::kCondemned));
+  return clock.compare_exchange_strong(running,
+                                       ClockWord(first, TaskClock::kCondemned));
 }
 
 }  // namespace joblib::internal

@@ -11,6 +11,7 @@
 #ifndef JOBLIB_BACKENDS_PROCESS_WORKER_LINK_H_
 #define JOBLIB_BACKENDS_PROCESS_WORKER_LINK_H_
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -81,7 +82,7 @@ class WorkerLink {
   native::ChildProcess child;  // The keeper's alone.
   native::DescriptorSocket workers_socket;  // Until it is started.
   std::chrono::steady_clock::time_point started_at;
-  std::atomic<std::int64_t> pid{0};  // 0: not yet.
+  std::atomic<std::int64_t> pid{0};    // 0: not yet.
   std::atomic<std::uint32_t> bell{0};  // Of the call that leases it.
   std::atomic<bool> leased{false};
   std::atomic<bool> kill_asked{false};
@@ -126,6 +127,12 @@ class WorkerLink {
   // The request that the worker has begun and not answered; null if none.
   const Sent* Begun() const;
   const std::deque<Sent>& sent() const { return sent_; }
+  // Whether there are tasks among them: the rest harms no other call.
+  bool has_tasks() const {
+    return std::any_of(sent_.begin(), sent_.end(), [](const Sent& sent) {
+      return sent.kind == RequestKind::kTask;
+    });
+  }
   // It is dead: what was under way is nobody's any more.
   void ForgetSent() { sent_.clear(); }
 

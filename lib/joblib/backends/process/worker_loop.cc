@@ -120,6 +120,9 @@ class WorkerLoop {
     channel_.header().running.store(seq + 1, std::memory_order_relaxed);
     try {
       Answer(static_cast<RequestKind>(frame.kind), seq, in);
+    } catch (const DecodeError& error) {
+      reply_.Fail(std::make_exception_ptr(
+          BrokenProcessPool(UnserializeText(error.what()))));
     } catch (...) {
       reply_.Fail(std::current_exception());
     }
@@ -288,9 +291,8 @@ void ServeChannel(Channel channel, BellPage bells,
   native::IgnoreTerminalSignals();
   native::RecordCrashes(&header.n_frames, header.frames, kMaxBacktrace);
   // Never destroyed: the process ends from within.
-  auto* const loop =
-      new WorkerLoop(std::move(channel), std::move(bells), std::move(socket),
-                     task_config);
+  auto* const loop = new WorkerLoop(std::move(channel), std::move(bells),
+                                    std::move(socket), task_config);
   loop->Run();
 }
 

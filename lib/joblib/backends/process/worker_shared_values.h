@@ -27,8 +27,7 @@ class WorkerSharedValues final : public SharedValues {
       : socket_(std::move(socket)) {}
 
   // The one of that number comes next over the socket. Throws DecodeError.
-  void Take(std::uint64_t number, std::uint64_t bytes)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  void Take(std::uint64_t number, std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(std::uint64_t number) ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<const void> Find(
       std::uint64_t number,
