@@ -1,6 +1,8 @@
 #include "joblib/core/exception_codec.h"
 
+#include <algorithm>
 #include <any>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -130,6 +132,12 @@ namespace {
 
 constexpr int kMaxNested = 16;
 
+// A failed reply must fit where small ones go, whatever was thrown. 17 names
+// and 32 KiB of texts and contents are less than 56 KiB.
+constexpr std::size_t kMaxName = 1 << 10;
+constexpr std::size_t kMaxText = 16 << 10;
+constexpr std::size_t kMaxTexts = 32 << 10;
+
 struct Registry {
   // By name: addresses differ from process to process. Null: two types share
   // it (in anonymous namespaces), and neither can be told from the other.
@@ -217,20 +225,39 @@ struct Told {
   std::exception_ptr nested;
 };
 
+std::string WhatOf(const std::exception& e) {
+  const char* const what = e.what();
+  return what != nullptr ? what : "";
+}
+
+// Not within a character of UTF-8.
+void Cut(std::size_t size, std::string* text) {
+  if (text->size() <= size) return;
+  while (size > 0 && (static_cast<unsigned char>((*text)[size]) >> 6) == 2) {
+    --size;
+  }
+  text->resize(size);
+}
+
 Told Tell(const std::exception_ptr& error) {
   Told told;
+  if (error == nullptr) {
+    told.name = "an unknown type";
+    told.text = "no exception";
+    return told;
+  }
   try {
     std::rethrow_exception(error);
   } catch (const RemoteError& e) {  // Stays what it was first.
     told.name = e.type_name();
-    told.text = e.what();
+    told.text = WhatOf(e);
     if (const auto* n = dynamic_cast<const std::nested_exception*>(&e)) {
       told.nested = n->nested_ptr();
     }
     return told;
   } catch (const std::exception& e) {
     told.name = WithoutWrappers(TypeName(typeid(e)));
-    told.text = e.what();
+    told.text = WhatOf(e);
     if (const auto* n = dynamic_cast<const std::nested_exception*>(&e)) {
       told.nested = n->nested_ptr();
     }
@@ -261,8 +288,9 @@ Told Tell(const std::exception_ptr& error) {
   return told;
 }
 
-void EncodeLevel(const std::exception_ptr& error, int level, ByteWriter& out) {
-  const Told told = Tell(error);
+void EncodeLevel(const std::exception_ptr& error, int level, std::size_t room,
+                 ByteWriter& out) {
+  Told told = Tell(error);
   HeapBytes content;
   bool is_known = told.type != nullptr;
   if (is_known) {
@@ -272,13 +300,21 @@ void EncodeLevel(const std::exception_ptr& error, int level, ByteWriter& out) {
       is_known = false;
     }
   }
+  // Half of what is left at most, so that no level goes without a text.
+  Cut(std::min(kMaxText, room / 2), &told.text);
+  room -= told.text.size();
+  // A name or a content that is cut makes nothing.
+  is_known = is_known && told.name.size() <= kMaxName &&
+             content.size() <= std::min(kMaxText, room / 2);
+  if (is_known) room -= content.size();
+  Cut(kMaxName, &told.name);
   out.Put(std::uint8_t{is_known});
   out.PutText(told.name);
   out.PutText(told.text);
   out.PutText(is_known ? content.Text() : std::string());
   const bool has_nested = told.nested != nullptr && level < kMaxNested;
   out.Put(std::uint8_t{has_nested});
-  if (has_nested) EncodeLevel(told.nested, level + 1, out);
+  if (has_nested) EncodeLevel(told.nested, level + 1, room, out);
 }
 
 // ---- Reading.
@@ -331,7 +367,17 @@ void RegisterException(const ExceptionType& type) {
 }
 
 void EncodeException(const std::exception_ptr& error, ByteWriter& out) {
-  EncodeLevel(error, 0, out);
+  const std::size_t begin = out.size();
+  try {
+    EncodeLevel(error, 0, kMaxTexts, out);
+  } catch (...) {  // No memory.
+    out.Truncate(begin);
+    out.Put(std::uint8_t{false});
+    out.PutText("an unknown type");
+    out.PutText("an exception that could not be sent");
+    out.PutText("");
+    out.Put(std::uint8_t{false});
+  }
 }
 
 std::exception_ptr DecodeException(ByteReader& in, const TaskFailure& who) {

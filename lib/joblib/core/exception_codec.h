@@ -5,7 +5,8 @@
 //
 // The standard library's exceptions, joblib's own and registered ones arrive
 // with their own type and text and with what is nested in them, and are a
-// TaskFailure too; all others arrive as RemoteError.
+// TaskFailure too; all others arrive as RemoteError. Texts are cut, so that
+// what is written stays below 56 KiB.
 //
 // Thread-safety: all functions.
 #ifndef JOBLIB_CORE_EXCEPTION_CODEC_H_
@@ -79,7 +80,10 @@ struct ExceptionContent {
   // False: this one can't be sent.
   static bool Put([[maybe_unused]] const E& error,
                   [[maybe_unused]] ByteWriter& out) {
-    if constexpr (kShips<E>) OutArchive(out)(error);
+    if constexpr (kShips<E>) {
+      OutArchive archive(out);
+      archive(error);
+    }
     return true;
   }
   static E Get([[maybe_unused]] ByteReader& in,
