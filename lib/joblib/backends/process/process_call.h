@@ -78,6 +78,7 @@ class ProcessCall final : public BackendCall,
     std::shared_ptr<WorkerLink> link;
     int index = 0;             // worker_index() of its tasks.
     bool header_sent = false;  // It knows the call.
+    bool is_new = false;       // Nothing was sent to it before.
     bool needs_initializer = false;
     Shipment* sending = nullptr;  // Not sent to its end yet.
     // Under way, in order.
