@@ -224,7 +224,8 @@ void ProcessCall::Bury(std::size_t i) {
   if (!can_start && !held_.empty()) return;
   if (!was_ready) {
     FailAll(NoWorkerError(link));
-  } else if (++fruitless_deaths_ >= 2) {
+  } else if (held.is_new && ++fruitless_deaths_ >= 2) {
+    // Old ones may have been dead for long; to start more leads nowhere.
     FailAll(TerminatedError(link, -1, 1, completed_));
   }
 }

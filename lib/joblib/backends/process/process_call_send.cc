@@ -69,6 +69,7 @@ void ProcessCall::LeaseAndYield() {
     held.index = static_cast<int>(free - index_taken_.begin());
     if (free == index_taken_.end()) index_taken_.push_back(false);
     index_taken_[static_cast<std::size_t>(held.index)] = true;
+    held.is_new = lease.is_new;
     held.needs_initializer = lease.is_new && pool_->initializer() != nullptr;
     held.since = Clock::now();
     held.link = std::move(lease.link);
