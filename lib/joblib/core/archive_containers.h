@@ -8,6 +8,7 @@
 #define JOBLIB_CORE_ARCHIVE_CONTAINERS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -154,6 +155,25 @@ void CEREAL_LOAD_FUNCTION_NAME(InArchive& archive,
     bool value;
     GetPlain(archive.in(), value);
     bit = value;
+  }
+}
+
+// cereal's own reads beyond an empty one.
+template <class T, std::size_t n>
+void CEREAL_SAVE_FUNCTION_NAME(OutArchive& archive,
+                               const std::array<T, n>& array) {
+  if constexpr (kInBlock<T>) {
+    archive.out().Write(array.data(), n * sizeof(T));
+  } else {
+    for (const T& element : array) archive(element);
+  }
+}
+template <class T, std::size_t n>
+void CEREAL_LOAD_FUNCTION_NAME(InArchive& archive, std::array<T, n>& array) {
+  if constexpr (kInBlock<T>) {
+    archive.in().Read(array.data(), n * sizeof(T));
+  } else {
+    for (T& element : array) archive(element);
   }
 }
 

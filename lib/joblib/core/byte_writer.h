@@ -30,9 +30,8 @@ class ByteSink {
   // For values that travel once to each process, whatever the number of tasks
   // that use them: the number by which the other side finds the one in `slot`,
   // which `encode` writes at the first use. 0: written in place each time.
-  virtual std::uint64_t Share(
-      const std::shared_ptr<SharedSlot>& slot,
-      const std::function<void(ByteWriter&)>& encode) {
+  virtual std::uint64_t Share(const std::shared_ptr<SharedSlot>& slot,
+                              const std::function<void(ByteWriter&)>& encode) {
     (void)slot;
     (void)encode;
     return 0;

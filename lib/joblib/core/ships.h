@@ -100,20 +100,21 @@ struct ElementShipping<T, Outer> : NoObstacle<T> {
 };
 
 // What a smart pointer points to.
+template <class T>
+constexpr auto Unmade() {
+  if constexpr (std::is_abstract_v<T>) {
+    // Which classes it stands for shows at run time: CEREAL_REGISTER_TYPE.
+    return NoObstacle<T>();
+  } else if constexpr (!kMadeFirst<T> &&
+                       !cereal::traits::has_load_and_construct<
+                           T, InArchive>::value) {
+    return Found<Obstacle::kNoDefault, T>();
+  }
+}
 template <class T, class Outer>
-struct PointeeShipping : Shipping<T, Outer> {};
-template <class T, class Outer>
-requires(std::is_abstract_v<T>)
-    // Which classes it stands for is known at run time: CEREAL_REGISTER_TYPE.
-    struct PointeeShipping<T, Outer> : NoObstacle<T> {
-};
-template <class T, class Outer>
-requires(!std::is_abstract_v<T> &&
-         !cereal::traits::is_default_constructible<T>::value &&
-         !cereal::traits::has_load_and_construct<
-             T, InArchive>::value) struct PointeeShipping<T, Outer>
-    : Found<Obstacle::kNoDefault, T> {
-};
+struct PointeeShipping
+    : std::conditional_t<std::is_void_v<decltype(Unmade<T>())>,
+                         Shipping<T, Outer>, decltype(Unmade<T>())> {};
 
 template <class... T>
 struct ComparisonShipping
@@ -240,6 +241,9 @@ struct AndOuter<T, Types<Outer...>> {
   using type = Types<T, Outer...>;
 };
 
+template <class T>
+inline constexpr bool kOtherPointer = std::is_pointer_v<T> && !kPlain<T>;
+
 template <class T, class Outer>
 struct Shipping
     : decltype(ClassShipping<T, typename AndOuter<T, Outer>::type>()) {};
@@ -255,8 +259,8 @@ struct Shipping<T, Outer> : NoObstacle<T> {
                 "joblib::ship_by_bytes<T> needs a trivially copyable T");
 };
 template <class T, class Outer>
-requires(std::is_pointer_v<T> && !kPlain<T>) struct Shipping<T, Outer>
-    : Found<Obstacle::kPointer, T> {
+requires kOtherPointer<T>
+struct Shipping<T, Outer> : Found<Obstacle::kPointer, T> {
 };
 template <class T, class Outer>
 struct Shipping<std::reference_wrapper<T>, Outer>
@@ -344,11 +348,14 @@ struct Shipping<std::variant<T...>, Outer>
     : FirstFound<ElementShipping<T, Outer>...> {};
 
 template <class T, class Outer>
-struct Shipping<std::shared_ptr<T>, Outer> : PointeeShipping<T, Outer> {};
+struct Shipping<std::shared_ptr<T>, Outer>
+    : PointeeShipping<std::remove_const_t<T>, Outer> {};
 template <class T, class Outer>
-struct Shipping<std::weak_ptr<T>, Outer> : PointeeShipping<T, Outer> {};
+struct Shipping<std::weak_ptr<T>, Outer>
+    : PointeeShipping<std::remove_const_t<T>, Outer> {};
 template <class T, class Outer>
-struct Shipping<std::unique_ptr<T>, Outer> : PointeeShipping<T, Outer> {};
+struct Shipping<std::unique_ptr<T>, Outer>
+    : PointeeShipping<std::remove_const_t<T>, Outer> {};
 template <class T, class D, class Outer>
 struct Shipping<std::unique_ptr<T, D>, Outer>
     : Found<Obstacle::kNoSerialize, std::unique_ptr<T, D>> {};

@@ -41,13 +41,18 @@ template <class T>
 inline constexpr bool kText =
     std::is_same_v<T, const char*> || std::is_same_v<T, char*>;
 
+template <class T>
+inline constexpr bool kByItsBytes =
+    ship_by_bytes<T>&& std::is_trivially_copyable_v<T>;
+template <class T>
+inline constexpr bool kTravelsAsIs = kText<T> || kByItsBytes<T>;
+
 // As a part of a call, more can travel than as a value within another one.
 template <class T>
 struct PartShipping : ElementShipping<T, Types<>> {};
 template <class T>
-requires(kText<T> || (ship_by_bytes<T> &&
-                      std::is_trivially_copyable_v<T>)) struct PartShipping<T>
-    : NoObstacle<T> {
+requires kTravelsAsIs<T>
+struct PartShipping<T> : NoObstacle<T> {
 };
 template <class F>
 struct PartShipping<NonPicklable<F>>
@@ -162,6 +167,11 @@ void EncodeCall(const Call& call, ByteWriter& out) {
 
 // ---- Reading.
 
+template <class T>
+inline constexpr bool kReadAsBytes = ship_by_bytes<T> && !kStateless<T>;
+template <class F>
+inline constexpr bool kByItself = !kByBytes<F>;
+
 // Room for a part of a call; `value()` once it is read.
 template <class T>
 class ReadPart {
@@ -215,8 +225,8 @@ class ReadBytes {
 };
 
 template <class T>
-requires(ship_by_bytes<T> && !kStateless<T>) class ReadPart<T>
-    : public ReadBytes<T> {
+requires kReadAsBytes<T>
+class ReadPart<T> : public ReadBytes<T> {
 };
 
 template <class F>
@@ -225,7 +235,8 @@ class ReadPart<NonPicklable<F>> : public ReadBytes<NonPicklable<F>> {
 };
 
 template <class F>
-requires(!kByBytes<F>) class ReadPart<NonPicklable<F>> {
+requires kByItself<F>
+class ReadPart<NonPicklable<F>> {
  public:
   template <class Archive>
   void Get(ByteReader& in, Archive& archive) {
