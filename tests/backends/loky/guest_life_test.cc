@@ -1,0 +1,139 @@
+// The library in programs that call it before main, after main and in the child
+// of a fork(): what they get, how many processes there are, and that they end.
+// The test program is its own subject, run again.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "joblib/joblib.h"
+#include "tests/backends/loky/guest.h"
+#include "tests/backends/process/children.h"
+
+namespace joblib::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// ---- Static constructors ----
+
+// These run in workers, too: the variable is the program's and theirs.
+bool GuestIs(std::string_view what) {
+  const char* const guest = std::getenv("GUEST");
+  return guest != nullptr && guest == what;
+}
+int sum_of_constructor = -1;
+std::size_t children_of_constructor = 0;
+std::thread thread_of_constructor;
+
+struct Global {
+  Global() {
+    if (GuestIs("constructor")) {
+      sum_of_constructor = SumOfCall();
+      children_of_constructor = Children().size();
+    } else if (GuestIs("thread")) {
+      thread_of_constructor =
+          std::thread([] { sum_of_constructor = SumOfCall(); });
+    }
+  }
+  ~Global() {
+    if (thread_of_constructor.joinable()) thread_of_constructor.join();
+  }
+} global;
+
+int CallInConstructor() {
+  if (sum_of_constructor != kGuestSum || children_of_constructor != 0) return 1;
+  if (!CallWorks()) return 2;
+  PrintWorkers();
+  return 0;
+}
+
+int CallInThreadOfConstructor() {
+  const bool works = SumOfCall() == kGuestSum;
+  thread_of_constructor.join();
+  if (sum_of_constructor != kGuestSum) return 1;
+  if (!works || !CallWorks()) return 2;
+  PrintWorkers();
+  return 0;
+}
+
+// ---- The end ----
+
+int CallAtExit() {
+  if (!CallWorks()) return 1;
+  PrintWorkers();
+  std::atexit([] {
+    // May be refused, with words; never wrong, never a hang.
+    try {
+      std::printf("at exit: %s\n",
+                  SumOfCall() == kGuestSum ? "right" : "wrong");
+    } catch (const std::exception& error) {
+      std::printf("at exit: refused: %s\n", error.what());
+    }
+    PrintWorkers();
+  });
+  return 0;
+}
+
+// ---- fork() ----
+
+int ForkAndCall() {
+  if (!CallWorks()) return 1;
+  std::vector<std::int64_t> workers = Children();
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool works = CallWorks();
+    for (const std::int64_t pid : Children()) {
+      if (std::count(workers.begin(), workers.end(), pid) != 0) _exit(2);
+    }
+    PrintWorkers();
+    _exit(works ? 0 : 1);
+  }
+  int status = -1;
+  if (waitpid(child, &status, 0) != child || status != 0) return 2;
+  std::vector<std::int64_t> now = Children();
+  std::sort(now.begin(), now.end());
+  std::sort(workers.begin(), workers.end());
+  if (now != workers) return 3;
+  if (!CallWorks()) return 4;
+  PrintWorkers();
+  return 0;
+}
+
+TEST(GuestLifeTest, CallInAConstructorIsSequential) {
+  EXPECT_THAT(RunGuest("--constructor", "constructor"),
+              HasSubstr("static constructors run again in each worker"));
+}
+TEST(GuestLifeTest, CallInAThreadOfAConstructorEnds) {
+  RunGuest("--thread", "thread");
+}
+TEST(GuestLifeTest, CallAtExitEnds) {
+  const std::string output = RunGuest("--at-exit");
+  EXPECT_THAT(output, HasSubstr("at exit: "));
+  EXPECT_THAT(output, Not(HasSubstr("wrong")));
+}
+TEST(GuestLifeTest, CallInAForkedChildHasItsOwnWorkers) { RunGuest("--fork"); }
+
+}  // namespace
+}  // namespace joblib::testing
+
+int main(int argc, char** argv) {
+  using namespace joblib::testing;
+  return RunGuestsOrTests(argc, argv,
+                          {{"--constructor", CallInConstructor},
+                           {"--thread", CallInThreadOfConstructor},
+                           {"--at-exit", CallAtExit},
+                           {"--fork", ForkAndCall}});
+}
