@@ -328,19 +328,20 @@ template <class Call>
 void RunShipped(ByteReader& in, ByteWriter& out) {
   // Not too much for the stack of a thread.
   constexpr std::size_t kMaxOnStack = std::size_t{16} << 10;
-  const auto run = [&out](ReadCall<Call>& call) {
+  const auto run = [](ReadCall<Call>& call,
+                      [[maybe_unused]] ByteWriter& result) {
     if constexpr (std::is_void_v<typename Call::result_type>) {
       call.Run();
     } else {
-      EncodeResult<typename Call::result_type>(call.Run(), out);
+      EncodeResult<typename Call::result_type>(call.Run(), result);
     }
   };
   if constexpr (sizeof(ReadCall<Call>) > kMaxOnStack) {
     const auto call = std::make_unique<ReadCall<Call>>(in);
-    run(*call);
+    run(*call, out);
   } else {
     ReadCall<Call> call(in);
-    run(call);
+    run(call, out);
   }
 }
 

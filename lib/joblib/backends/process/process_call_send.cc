@@ -32,7 +32,7 @@ void ProcessCall::LeaseAndYield() {
     const Clock::time_point now = Clock::now();
     Held& last = held_.back();
     if (held_.size() > 1 || now - last.since >= kSlice) {
-      if (!last.link->sent().empty()) {
+      if (!last.link->sent().empty() || last.sending != nullptr) {
         TakeBack(last, static_cast<std::uint32_t>(last.link->sent().size()));
       }
       last.sending = nullptr;

@@ -13,6 +13,8 @@ namespace {
 
 // For a worker that was asked to leave, to flush what it has.
 constexpr std::chrono::seconds kTimeToLeave{1};
+// For one that was killed, to be seen dead.
+constexpr absl::Duration kTimeToDie = absl::Seconds(5);
 // How long a call waits for workers of calls that nobody drives.
 constexpr std::chrono::milliseconds kPatience{20};
 
@@ -221,7 +223,9 @@ void ProcessPool::WaitUntilGone(Clock::duration patience) {
     return;
   }
   for (const Leaving& leaving : leaving_) Keeper::Get().Kill(*leaving.link);
-  mu_.Await(absl::Condition(&gone));
+  // Where even that is not seen (a program that closed our descriptors), they
+  // end with this process: it is not to wait for them.
+  mu_.AwaitWithTimeout(absl::Condition(&gone), kTimeToDie);
 }
 
 void ProcessPool::OnEnd(WorkerLink& link) {
