@@ -252,6 +252,8 @@ std::optional<ExitStatus> ChildProcess::Poll() {
   if (ended_.has_value() || pid_ < 0) return ended_;
   Waited waited;
   if (pidfd_ >= 0) waited = Wait(kPidfd, pidfd_, WNOHANG);
+  // The program closed it, and may have a file of its own under that number.
+  if (waited.error == EBADF) pidfd_ = -1;
   // Linux 5.2 and 5.3 have pidfds, but nothing to wait for one.
   if (pidfd_ < 0 || waited.error == EINVAL) waited = Wait(P_PID, pid_, WNOHANG);
   if (waited.error == 0) {
@@ -266,8 +268,10 @@ std::optional<ExitStatus> ChildProcess::Poll() {
 void ChildProcess::Signal(int signal) const {
   if (pid_ <= 0 || ended_.has_value() || owner_ != getpid()) return;
   if (pidfd_ >= 0) {
-    syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0);
-    return;
+    const long sent =
+        syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0);
+    if (sent == 0 || errno != EBADF) return;
+    // Closed by the program: see Poll.
   }
   // As long as it is a child of ours that nobody waited for, the number is its
   // own.

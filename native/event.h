@@ -1,10 +1,15 @@
 // Event: wakes one thread that waits for it and for descriptors at once.
 //
+// Where the program has closed its descriptor, the waiting thread makes a new
+// one at its next Wait; until then Set does nothing.
+//
 // Thread-safety: Set from any thread and from a child of vfork; Wait by one.
 #ifndef JOBLIB_NATIVE_EVENT_H_
 #define JOBLIB_NATIVE_EVENT_H_
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -29,7 +34,12 @@ class Event {
             std::vector<bool>* ready);
 
  private:
-  int fd_ = -1;
+  // Whether the number is still that of our file: a program may have closed it
+  // and opened one of its own.
+  bool IsOurs(int fd) const;
+
+  std::atomic<int> fd_{-1};
+  std::uint64_t device_ = 0, inode_ = 0;  // The same for all of them.
 };
 
 }  // namespace joblib::native

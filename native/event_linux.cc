@@ -1,5 +1,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,26 +15,45 @@
 namespace joblib::native {
 
 Event::~Event() {
-  if (fd_ >= 0) close(fd_);
+  const int fd = fd_.load();
+  if (fd >= 0 && IsOurs(fd)) close(fd);
 }
 
 absl::Status Event::Open() {
-  fd_ = AboveStandard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  return fd_ >= 0 ? absl::OkStatus() : ErrnoStatus(errno, "eventfd");
+  const int fd = AboveStandard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (fd < 0) return ErrnoStatus(errno, "eventfd");
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "fstat");
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  fd_.store(fd);
+  return absl::OkStatus();
+}
+
+bool Event::IsOurs(int fd) const {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 && info.st_dev == device_ &&
+         info.st_ino == inode_;
 }
 
 void Event::Set() {
+  const int fd = fd_.load();
+  if (!IsOurs(fd)) return;
   const std::uint64_t one = 1;
   // EAGAIN: it is set already, often.
-  [[maybe_unused]] const ssize_t n = write(fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t n = write(fd, &one, sizeof one);
 }
 
 void Event::Wait(const std::vector<int>& descriptors,
                  std::optional<std::chrono::milliseconds> timeout,
                  std::vector<bool>* ready) {
+  if (!IsOurs(fd_.load())) {
+    fd_.store(AboveStandard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
+  }
+  const int own = fd_.load();
   std::vector<pollfd> polled;
   polled.reserve(descriptors.size() + 1);
-  polled.push_back({fd_, POLLIN, 0});
+  polled.push_back({own, POLLIN, 0});
   for (const int fd : descriptors) polled.push_back({fd, POLLIN, 0});
   int milliseconds = -1;
   if (timeout.has_value()) {
@@ -46,7 +66,7 @@ void Event::Wait(const std::vector<int>& descriptors,
   }
   if (polled[0].revents != 0) {
     std::uint64_t count;
-    [[maybe_unused]] const ssize_t n = read(fd_, &count, sizeof count);
+    [[maybe_unused]] const ssize_t n = read(own, &count, sizeof count);
   }
   ready->assign(descriptors.size(), false);
   for (std::size_t i = 0; i < descriptors.size(); ++i) {

@@ -18,6 +18,9 @@ using Clock = std::chrono::steady_clock;
 // are workers.
 constexpr std::chrono::milliseconds kAskForEnds{5};
 
+// With workers, nothing is overlooked for longer; 10 us of CPU time each.
+constexpr std::chrono::seconds kLookAgain{1};
+
 std::atomic<Keeper*> the_keeper{nullptr};
 thread_local Keeper* keeper_of_this_thread = nullptr;
 ABSL_CONST_INIT absl::Mutex making_mu(absl::kConstInit);
@@ -109,6 +112,10 @@ void Keeper::Loop() {
       if (!next.has_value() || *next > now + kAskForEnds) {
         next = now + kAskForEnds;
       }
+    }
+    // A program may have closed what wakes us.
+    if (!kept_.empty() && (!next.has_value() || *next > now + kLookAgain)) {
+      next = now + kLookAgain;
     }
     std::optional<std::chrono::milliseconds> timeout;
     if (next.has_value()) {
