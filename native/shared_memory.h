@@ -12,6 +12,7 @@
 #define JOBLIB_NATIVE_SHARED_MEMORY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,7 @@ class SharedMemory {
   SharedMemory(SharedMemory&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)),
         bytes_(std::exchange(other.bytes_, 0)),
+        inode_(other.inode_),
         anonymous_(other.anonymous_) {}
   SharedMemory& operator=(SharedMemory&& other) noexcept;
   ~SharedMemory();  // Closes; mappings stay.
@@ -41,6 +43,9 @@ class SharedMemory {
   static absl::StatusOr<SharedMemory> Adopt(int fd, std::size_t bytes);
 
   int fd() const { return fd_; }
+  // Whether fd() is still that of this memory: a program may have closed it and
+  // opened a file of its own. Discard and the destructor look themselves.
+  bool IsOurs() const;
   std::size_t bytes() const { return bytes_; }
   // Makes sure that [offset, offset + n) has memory behind it. Nothing to do
   // for a memfd, but for a file. Errors: RESOURCE_EXHAUSTED.
@@ -58,7 +63,8 @@ class SharedMemory {
  private:
   int fd_ = -1;
   std::size_t bytes_ = 0;
-  bool anonymous_ = true;  // A memfd.
+  std::uint64_t inode_ = 0;  // Of memfds on one device, or of the file.
+  bool anonymous_ = true;    // A memfd.
 };
 
 // A piece of it in this process's address space. Movable, not copyable.

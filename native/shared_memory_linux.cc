@@ -118,6 +118,12 @@ absl::Status CheckAdopted(int fd, std::size_t* bytes) {
   return absl::OkStatus();
 }
 
+// 0: there is no such file.
+std::uint64_t InodeOf(int fd) {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
 absl::Status MapError(int error, std::size_t bytes) {
   return absl::ResourceExhaustedError(absl::StrCat(
       ErrnoStatus(error, absl::StrCat("map ", bytes, " bytes")).message(),
@@ -129,12 +135,13 @@ absl::Status MapError(int error, std::size_t bytes) {
 SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(bytes_, other.bytes_);
+  std::swap(inode_, other.inode_);
   std::swap(anonymous_, other.anonymous_);
   return *this;
 }
 
 SharedMemory::~SharedMemory() {
-  if (fd_ >= 0) close(fd_);
+  if (IsOurs()) close(fd_);
 }
 
 absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
@@ -159,8 +166,10 @@ absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
     if (!file.ok()) return file.status();
     memory.anonymous_ = false;
     memory.fd_ = AboveStandard(*file);
+    memory.inode_ = InodeOf(memory.fd_);
     return memory;
   }
+  memory.inode_ = InodeOf(memory.fd_);
   if (ftruncate(memory.fd_, static_cast<off_t>(bytes)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("memfd of ", bytes, " bytes"));
   }
@@ -173,6 +182,7 @@ absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
 absl::StatusOr<SharedMemory> SharedMemory::Adopt(int fd, std::size_t bytes) {
   SharedMemory memory;
   memory.fd_ = fd;
+  memory.inode_ = InodeOf(fd);
   memory.bytes_ = bytes;
   const int seals = fcntl(fd, F_GET_SEALS);
   memory.anonymous_ = seals >= 0 && (seals & kSizeSeals) == kSizeSeals;
@@ -180,6 +190,8 @@ absl::StatusOr<SharedMemory> SharedMemory::Adopt(int fd, std::size_t bytes) {
   if (!checked.ok()) return checked;
   return memory;
 }
+
+bool SharedMemory::IsOurs() const { return fd_ >= 0 && InodeOf(fd_) == inode_; }
 
 absl::Status SharedMemory::Reserve(std::size_t offset, std::size_t n) const {
   if (anonymous_ || n == 0) return absl::OkStatus();
@@ -193,7 +205,7 @@ absl::Status SharedMemory::Reserve(std::size_t offset, std::size_t n) const {
 void SharedMemory::Discard(std::size_t offset, std::size_t n) const {
   const std::size_t from = (offset + PageSize() - 1) / PageSize() * PageSize();
   const std::size_t to = (offset + n) / PageSize() * PageSize();
-  if (from >= to) return;
+  if (from >= to || !IsOurs()) return;
   while (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                    static_cast<off_t>(from),
                    static_cast<off_t>(to - from)) != 0 &&

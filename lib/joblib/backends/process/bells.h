@@ -57,6 +57,8 @@ class BellPage {
   static absl::StatusOr<BellPage> Open(int fd);
 
   int fd() const { return memory_.fd(); }
+  // Whether a worker can still be given it: see SharedMemory::IsOurs.
+  bool IsWhole() const { return memory_.IsOurs(); }
   // Any index is good.
   Bell& at(std::uint32_t index) const {
     return reinterpret_cast<Bell*>(map_.data())[index % kBells];

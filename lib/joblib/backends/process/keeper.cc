@@ -33,7 +33,7 @@ ABSL_CONST_INIT absl::Mutex making_mu(absl::kConstInit);
 }  // namespace
 
 BellPage Keeper::TakeBellsAfterFork() {
-  return std::move(keeper_of_this_thread->bells_);
+  return std::move(*keeper_of_this_thread->bells_.load());
 }
 
 Keeper* Keeper::IfAny() { return the_keeper.load(std::memory_order_acquire); }
@@ -125,6 +125,11 @@ void Keeper::Loop() {
   }
 }
 
+void Keeper::RenewBells() {
+  absl::StatusOr<BellPage> page = BellPage::Create();
+  if (page.ok()) bells_.store(new BellPage(*std::move(page)));
+}
+
 void Keeper::StartNew() {
   std::vector<New> starting;
   {
@@ -136,6 +141,7 @@ void Keeper::StartNew() {
 
 void Keeper::StartOne(const std::shared_ptr<WorkerLink>& link,
                       const WorkerStarter& starter) {
+  if (!bells().IsWhole()) RenewBells();
   absl::StatusOr<native::ChildProcess> child = starter(*link);
   link->workers_socket = native::DescriptorSocket();
   if (!child.ok()) {
@@ -173,7 +179,7 @@ void Keeper::ReapEnded() {
 
 void Keeper::End(WorkerLink& link) {
   link.life.store(WorkerLink::Life::kEnded, std::memory_order_seq_cst);
-  bells_.at(link.bell.load()).Ring(true);
+  bells().at(link.bell.load()).Ring(true);
   std::function<void(WorkerLink&)> on_end;
   {
     absl::MutexLock lock(&mu_);

@@ -36,7 +36,9 @@ class Keeper {
   // As Get, but null where there is none yet.
   static Keeper* IfAny();
 
-  const BellPage& bells() const { return bells_; }
+  const BellPage& bells() const {
+    return *bells_.load(std::memory_order_acquire);
+  }
   // In a child that was forked by the keeper's thread: the page it inherited.
   static BellPage TakeBellsAfterFork();
 
@@ -59,7 +61,10 @@ class Keeper {
   void Poke() { event_.Set(); }
 
  private:
-  explicit Keeper(BellPage bells) : bells_(std::move(bells)) {}
+  explicit Keeper(BellPage bells) : bells_(new BellPage(std::move(bells))) {}
+  // The program closed the page's descriptor: workers from here on get another
+  // page. Whoever sleeps on the old one looks again by himself.
+  void RenewBells();
   void Loop();
   void StartNew() ABSL_LOCKS_EXCLUDED(mu_);
   void StartOne(const std::shared_ptr<WorkerLink>& link,
@@ -70,7 +75,7 @@ class Keeper {
   std::optional<std::chrono::steady_clock::time_point> RunTick()
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  BellPage bells_;
+  std::atomic<BellPage*> bells_;  // Never deleted.
   native::Event event_;
   absl::Mutex mu_;
   struct New {

@@ -212,6 +212,7 @@ std::optional<ProcessCall::Clock::time_point> ProcessCall::NextLook() const {
   const auto at = [&next](Clock::time_point t) {
     if (!next.has_value() || t < *next) next = t;
   };
+  if (waits_for_lease_) at(Clock::now() + kLeasePatience);
   for (const Held& held : held_) {
     if (held.ending_since.has_value() && !held.killed) {
       at(*held.ending_since + kEndGrace);

@@ -15,8 +15,6 @@ namespace {
 constexpr std::chrono::seconds kTimeToLeave{1};
 // For one that was killed, to be seen dead.
 constexpr absl::Duration kTimeToDie = absl::Seconds(5);
-// How long a call waits for workers of calls that nobody drives.
-constexpr std::chrono::milliseconds kPatience{20};
 
 }  // namespace
 
@@ -53,15 +51,21 @@ void ProcessPool::StartMissing() {
 
 bool ProcessPool::MustNotWait(const LeaseHolder& holder) {
   bool any_here = false;
+  bool all_here = true;
+  bool any_attended = false;
   for (const Member& member : members_) {
     if (member.holder == nullptr) continue;
-    if (member.holder->attends.load()) return false;
-    any_here |= member.holder->thread == holder.thread;
+    const bool here = member.holder->thread == holder.thread;
+    any_here |= here;
+    all_here &= here;
+    any_attended |= member.holder->attends.load();
   }
-  if (any_here) return true;
+  // The calls that hold them all are this thread's: they may wait for it.
+  if (any_attended && !all_here) return false;
+  if (any_here && !any_attended) return true;
   for (const Waiter& waiter : waiters_) {
     if (waiter.holder.get() == &holder) {
-      return Clock::now() - waiter.since >= kPatience;
+      return Clock::now() - waiter.since >= kLeasePatience;
     }
   }
   return false;

@@ -25,6 +25,9 @@
 
 namespace joblib::internal {
 
+// How long a call waits for workers that may never be given back.
+inline constexpr std::chrono::milliseconds kLeasePatience{20};
+
 // A call, as far as its pool knows it.
 struct LeaseHolder {
   std::thread::id thread = std::this_thread::get_id();  // The calling one.
@@ -107,8 +110,8 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
   };
   void StartMissing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AddMember() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // All workers are held by calls that nobody drives at the moment, of which
-  // one is this thread's, or for some time: waiting may be for ever.
+  // All workers are held by calls that nobody drives at the moment, or that are
+  // this thread's own (a generator's): waiting may be for ever.
   bool MustNotWait(const LeaseHolder& holder)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Asks a free worker to leave.
