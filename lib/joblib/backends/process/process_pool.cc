@@ -13,6 +13,9 @@ namespace {
 
 // For a worker that was asked to leave, to flush what it has.
 constexpr std::chrono::seconds kTimeToLeave{1};
+// A loop that makes calls from within another one needs its spare worker again
+// at once.
+constexpr std::chrono::seconds kSpareTimeout{1};
 // For one that was killed, to be seen dead.
 constexpr absl::Duration kTimeToDie = absl::Seconds(5);
 
@@ -94,6 +97,7 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
     }
   }
   if (leases.empty() && MustNotWait(*holder) && AddMember()) {
+    members_.back().spare = true;
     lease(members_.back());
   }
   const auto waits =
@@ -138,7 +142,8 @@ void ProcessPool::GiveBack(const std::shared_ptr<WorkerLink>& link) {
   if (link->ended()) {
     members_.erase(found);
   } else if (retired_ || options_.forks ||
-             static_cast<int>(members_.size()) > n_workers_) {
+             (static_cast<int>(members_.size()) > n_workers_ &&
+              !found->spare)) {
     Member leaver = std::move(*found);
     members_.erase(found);
     Dismiss(std::move(leaver));
@@ -260,7 +265,9 @@ std::optional<ProcessPool::Clock::time_point> ProcessPool::Tick(
     // One that works now leaves no sooner than if it were free from now on.
     const Clock::time_point leaves =
         (member.holder != nullptr ? now : member.free_since) +
-        options_.idle_worker_timeout;
+        (member.spare ? std::min<Clock::duration>(kSpareTimeout,
+                                                  options_.idle_worker_timeout)
+                      : options_.idle_worker_timeout);
     if (member.holder != nullptr) {
       at(leaves);
       continue;

@@ -103,6 +103,7 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
     std::shared_ptr<LeaseHolder> holder;  // Null: free.
     Clock::time_point free_since;
     bool used = false;
+    bool spare = false;  // Beside the n_workers: see MustNotWait.
   };
   struct Waiter {
     std::shared_ptr<LeaseHolder> holder;
