@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
-#include <limits>
-#include <new>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -19,11 +17,6 @@
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/shared_counters.h"
-
-// An allocation that can't be is to fail there, too.
-extern "C" const char* __asan_default_options() {
-  return "allocator_may_return_null=1";
-}
 
 namespace joblib::testing {
 namespace {
@@ -227,23 +220,6 @@ TEST(CrashTest, OfAnIdleWorkerDoesNoHarm) {
 }
 
 // ---- Errors that are no deaths ----
-
-TEST(ErrorTest, AnAllocationThatFailsIsABadAlloc) {
-  ExpectUsable();
-  const std::vector<std::int64_t> workers = Children();
-  EXPECT_THROW(Parallel({.n_jobs = 2})
-                   .map(
-                       [](int n) {
-                         const volatile std::size_t bytes =
-                             std::numeric_limits<std::size_t>::max() / 4;
-                         if (n == kBad)
-                           ::operator delete(::operator new(bytes));
-                       },
-                       range(20)),
-               std::bad_alloc);
-  ExpectUsable();
-  EXPECT_THAT(Children(), ::testing::UnorderedElementsAreArray(workers));
-}
 
 TEST(ErrorTest, AClosureWithReferencesIsAPicklingError) {
   int factor = 3;
