@@ -32,7 +32,7 @@ void Walk(int (*visit)(dl_phdr_info*, std::size_t, void*), void* data) {
 [[maybe_unused]] const int no_fork_while_walking =
     pthread_atfork([] { pthread_mutex_lock(&walking); },
                    [] { pthread_mutex_unlock(&walking); },
-                   [] { pthread_mutex_init(&walking, nullptr); });
+                   [] { pthread_mutex_unlock(&walking); });
 
 constexpr std::uint64_t kFnvOffset = 14695981039346656037U;
 constexpr std::uint64_t kFnvPrime = 1099511628211U;

@@ -16,8 +16,9 @@ void Bell::Ring(bool always) {
   }
 }
 
-void Bell::Wait(std::uint32_t expected, std::chrono::nanoseconds timeout) {
-  native::SharedFutexWait(word_, expected, timeout);
+void Bell::Wait(std::uint32_t heard, std::chrono::nanoseconds timeout) {
+  native::SharedFutexWait(word_, heard | kAsleepBit, timeout);
+  Retract();
 }
 
 absl::StatusOr<BellPage> BellPage::Create() {

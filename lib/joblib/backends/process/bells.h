@@ -21,28 +21,25 @@ class Bell {
  public:
   // Any process: `always`, or only if somebody sleeps on it.
   void Ring(bool always);
-  // The owner: remember it before the last look for work, then Sleep.
+  // The owner, in this order: Listen, look for work, Announce, look once more
+  // (whoever looked for a sleeper before that has brought something), and then
+  // Wait or, if there is work, Retract.
   std::uint32_t Listen() const {
     return word_.load(std::memory_order_seq_cst) & ~kAsleepBit;
   }
-  // Sleeps until it was rung since Listen() gave `heard`, or for `timeout`.
-  // Between its word that it sleeps and its sleep it asks `ready` once more:
-  // that is how a ringer that looked for a sleeper too early is not missed.
-  template <class Ready>
-  void Sleep(std::uint32_t heard, std::chrono::nanoseconds timeout,
-             Ready ready) {
-    std::uint32_t expected = heard;
-    if (!word_.compare_exchange_strong(expected, heard | kAsleepBit)) return;
-    if (!ready()) Wait(heard | kAsleepBit, timeout);
-    word_.fetch_and(~kAsleepBit);
+  // False: it was rung since Listen() gave `heard`.
+  bool Announce(std::uint32_t heard) {
+    return word_.compare_exchange_strong(heard, heard | kAsleepBit);
   }
+  void Retract() { word_.fetch_and(~kAsleepBit); }
+  // Sleeps until it is rung, or for `timeout`.
+  void Wait(std::uint32_t heard, std::chrono::nanoseconds timeout);
   bool RungSince(std::uint32_t heard) const {
     return (word_.load(std::memory_order_relaxed) & ~kAsleepBit) != heard;
   }
 
  private:
   static constexpr std::uint32_t kAsleepBit = 1;
-  void Wait(std::uint32_t expected, std::chrono::nanoseconds timeout);
 
   alignas(64) std::atomic<std::uint32_t> word_{0};
 };

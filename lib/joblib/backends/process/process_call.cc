@@ -117,10 +117,14 @@ void ProcessCall::Drive(std::optional<Clock::time_point> deadline) {
       Clock::time_point until = now + kLookAgain;
       if (deadline.has_value()) until = std::min(until, *deadline);
       if (const auto look = NextLook()) until = std::min(until, *look);
-      if (until > now) {
-        drive_mu_.Unlock();
-        bell->Sleep(heard, until - now, ready);
-        drive_mu_.Lock();
+      if (until > now && bell->Announce(heard)) {
+        if (poked_.load() || Ready()) {
+          bell->Retract();
+        } else {
+          drive_mu_.Unlock();
+          bell->Wait(heard, until - now);
+          drive_mu_.Lock();
+        }
       }
       waiter_.End();
       if (deadline.has_value() && Clock::now() >= *deadline) {
