@@ -19,6 +19,11 @@ thread_local const ProcessCall* polling = nullptr;
 
 std::atomic<std::uint32_t> next_bell{0};
 
+// Without drive_mu_: who hears of them may call anything.
+void Emit(const std::vector<Warning>& warnings) {
+  for (const Warning& warning : warnings) EmitWarning(warning);
+}
+
 }  // namespace
 
 ProcessCall::ProcessCall(std::shared_ptr<ProcessPool> pool,
@@ -81,8 +86,9 @@ void ProcessCall::Submit(Batch batch) {
     return;
   }
   Poll();
+  const std::vector<Warning> warnings = std::exchange(warnings_, {});
   drive_mu_.Unlock();
-  EmitWarnings();
+  Emit(warnings);
 }
 
 void ProcessCall::Help(const std::atomic<bool>& over) {
@@ -95,6 +101,7 @@ void ProcessCall::Abort() {
 }
 
 void ProcessCall::Drive(std::optional<Clock::time_point> deadline) {
+  std::vector<Warning> warnings;
   {
     absl::MutexLock lock(&drive_mu_);
     holder_->attends.store(true);
@@ -133,8 +140,9 @@ void ProcessCall::Drive(std::optional<Clock::time_point> deadline) {
       }
     }
     holder_->attends.store(false);
+    warnings.swap(warnings_);
   }
-  EmitWarnings();
+  Emit(warnings);
 }
 
 // What a sleeper looks at: whether a worker has answered.
@@ -230,15 +238,6 @@ std::optional<ProcessCall::Clock::time_point> ProcessCall::NextLook() const {
   return next;
 }
 
-void ProcessCall::EmitWarnings() {
-  std::vector<Warning> warnings;
-  {
-    absl::MutexLock lock(&drive_mu_);
-    warnings.swap(warnings_);
-  }
-  for (const Warning& warning : warnings) EmitWarning(warning);
-}
-
 void ProcessCall::Close() {
   closed_.store(true);
   if (is_foreign()) return;
@@ -250,13 +249,15 @@ void ProcessCall::Close() {
     };
     stream_mu_.Await(absl::Condition(&gone));
   }
+  std::vector<Warning> warnings;
   {
     absl::MutexLock lock(&drive_mu_);
     while (!held_.empty()) GiveBack(held_.size() - 1);
+    warnings.swap(warnings_);
   }
   pool_->StopWaiting(*holder_);
   if (owns_pool_) pool_->Retire();
-  EmitWarnings();
+  Emit(warnings);
 }
 
 }  // namespace joblib::internal

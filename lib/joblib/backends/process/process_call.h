@@ -99,7 +99,6 @@ class ProcessCall final : public BackendCall,
   std::optional<Clock::time_point> NextLook() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   void DriveStream();
-  void EmitWarnings();
   bool is_foreign() const;  // We are in the child of a fork().
 
   // process_call_send.cc: leases and requests.

@@ -242,6 +242,7 @@ void ProcessCall::CheckLate() {
 
 bool ProcessCall::EndAborted() {
   bool did = false;
+  balance_at_.reset();  // Nothing moves any more, so nobody is to look then.
   while (!waiting_.empty()) {
     std::unique_ptr<Shipment> dropped = std::move(waiting_.front());
     waiting_.pop_front();
