@@ -72,7 +72,7 @@ void ExpectSame(const T& value) {
 
 struct Point {
   double x = 0, y = 0;
-  friend auto operator<=>(const Point&, const Point&) = default;
+  friend bool operator==(const Point&, const Point&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(x, y);

@@ -25,7 +25,8 @@ std::string Capitalized(std::string text) {
 
 bool IsClosure(const std::string& type) {
   return type.find("{lambda(") != std::string::npos ||  // g++
-         type.find("'lambda") != std::string::npos;     // clang
+         type.find("'lambda") != std::string::npos ||   // clang, inline
+         type.find("$_") != std::string::npos;          // clang
 }
 
 std::string Reason(const CantShip& why, const std::string& type) {
@@ -41,8 +42,7 @@ std::string Reason(const CantShip& why, const std::string& type) {
              "std::string";
     case Obstacle::kAnyFunction:
       return "what a std::function holds can't be seen; send a function "
-             "pointer "
-             "or a captureless lambda";
+             "pointer or a captureless lambda";
     case Obstacle::kNonConstSave:
       return "its save member is not const";
     case Obstacle::kOnlyOfBase:
