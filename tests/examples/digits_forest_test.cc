@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
+#include "joblib/backends/platform.h"
 #include "joblib/joblib.h"
 #include "tests/examples/forest_header_text.h"
 #include "tools/examples/digits_forest/dataset.h"
@@ -54,6 +55,16 @@ struct Configuration {
   int n_jobs;
 };
 
+std::vector<Configuration> Configurations() {
+  std::vector<Configuration> all = {
+      {"sequential", 1}, {"threading", 1}, {"threading", 2}, {"threading", 4}};
+  if (joblib::internal::OwnPlatform().processes) {
+    all.push_back({"loky", 2});
+    all.push_back({"multiprocessing", 2});
+  }
+  return all;
+}
+
 class ForestTest : public testing::TestWithParam<Configuration> {};
 
 // The same number on every machine and target, so it must never change but
@@ -65,6 +76,8 @@ TEST_P(ForestTest, IsTheSameBitForBit) {
   const forest::Params params = {.n_trees = 40};
   EXPECT_EQ(forest::Digest(forest::Fit(Digits().train, params)), kDigest);
 
+  // multiprocessing has no generators, as in joblib.
+  if (GetParam().backend == std::string_view("multiprocessing")) return;
   int n_told = 0;
   const forest::Forest watched =
       forest::Fit(Digits().train, params, [&](int done, int total) {
@@ -85,14 +98,25 @@ TEST_P(ForestTest, ReadsDigitsItHasNotSeen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryBackend, ForestTest,
-                         testing::Values(Configuration{"sequential", 1},
-                                         Configuration{"threading", 1},
-                                         Configuration{"threading", 2},
-                                         Configuration{"threading", 4}),
+                         testing::ValuesIn(Configurations()),
                          [](const testing::TestParamInfo<Configuration>& info) {
                            return absl::StrCat(info.param.backend, "_",
                                                info.param.n_jobs);
                          });
+
+TEST(ForestTest, OneCrashCostsOneTree) {
+  if (!joblib::internal::OwnPlatform().processes) return;
+  const joblib::parallel_config scope({.n_jobs = 2});
+  forest::Params params = {.n_trees = 20, .crash_tree = 17};
+  EXPECT_THROW(forest::Fit(Digits().train, params),
+               joblib::TerminatedWorkerError);
+  params.collect = true;
+  const forest::Forest grown = forest::Fit(Digits().train, params);
+  EXPECT_EQ(grown.trees.size(), 19u);
+  ASSERT_EQ(grown.failures.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(grown.failures[0], "Task 17"));
+  EXPECT_TRUE(absl::StrContains(grown.failures[0], "SIGSEGV"));
+}
 
 TEST(ForestTest, SaysWhoGrewEachTreeAndWhen) {
   const joblib::parallel_config scope({.backend = "threading", .n_jobs = 2});

@@ -17,6 +17,11 @@ struct Dataset {
   std::vector<std::uint8_t> features = {};  // Row after row.
   std::vector<std::uint8_t> labels = {};    // One for each row.
 
+  // How it travels to another process.
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(n_features, n_values, n_classes, features, labels);
+  }
   int n_rows() const { return static_cast<int>(labels.size()); }
   const std::uint8_t* row(std::size_t i) const {
     return features.data() + i * static_cast<std::size_t>(n_features);

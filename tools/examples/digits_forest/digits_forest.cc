@@ -31,11 +31,10 @@
 #include "tools/examples/digits_forest/timeline.h"
 
 // joblib's options: not given unless said otherwise; "none" is joblib::none.
-// The backend has a default until worker processes, joblib's own, are built.
-ABSL_FLAG(OptionFlag<std::string>, backend,
-          OptionFlag<std::string>("threading"),
-          "where the trees grow: threading, sequential, ...");
-ABSL_FLAG(OptionFlag<double>, n_jobs, {},
+ABSL_FLAG(OptionFlag<std::string>, backend, {},
+          "where the trees grow: loky (joblib's default where there are "
+          "processes), multiprocessing, threading, sequential");
+ABSL_FLAG(OptionFlag<double>, n_jobs, OptionFlag<double>(-1),
           "how many workers; -1: one for each processor");
 ABSL_FLAG(OptionFlag<int>, verbose, {}, "how much joblib tells: 0 to 100");
 ABSL_FLAG(OptionFlag<std::string>, temp_folder, {},
@@ -50,6 +49,11 @@ ABSL_FLAG(OptionFlag<int>, inner_max_num_threads, {},
           "threads that a worker's libraries may start");
 
 ABSL_FLAG(int, trees, 1000, "size of the forest");
+ABSL_FLAG(int, crash_tree, -1,
+          "number of a tree whose growth crashes with SIGSEGV: in a worker "
+          "process that is an error with a name, on threads the program's end");
+ABSL_FLAG(bool, collect, false,
+          "go on without the trees whose growth failed, and say why");
 ABSL_FLAG(std::string, trace, "",
           "file for joblib's trace of the tasks (Trace Event JSON)");
 ABSL_FLAG(std::string, timeline_svg, "",
@@ -141,6 +145,22 @@ void WriteFile(const std::string& path, const std::string& content) {
   if (!file) throw std::runtime_error(absl::StrCat("cannot write ", path));
 }
 
+// With trees that fail there is nothing to compare.
+int RunWithFailures(const forest::Dataset& train,
+                    const forest::Dataset& held_out) {
+  const forest::Forest forest =
+      forest::Fit(train, {.n_trees = absl::GetFlag(FLAGS_trees),
+                          .collect = absl::GetFlag(FLAGS_collect),
+                          .crash_tree = absl::GetFlag(FLAGS_crash_tree)});
+  absl::PrintF("%d trees, %d missing\n", forest.trees.size(),
+               forest.failures.size());
+  for (const std::string& failure : forest.failures) {
+    absl::PrintF("missing: %s\n", failure);
+  }
+  PrintConfusion(held_out, forest::Predict(forest, held_out));
+  return EXIT_SUCCESS;
+}
+
 int Run() {
   const absl::StatusOr<forest::Dataset> all =
       digits::ParseCsv(digits::EmbeddedCsv());
@@ -152,6 +172,9 @@ int Run() {
   // From here on it is known how every Parallel()(...) works, also those deep
   // inside a library.
   const joblib::parallel_config scope(OptionsFromFlags());
+  if (absl::GetFlag(FLAGS_crash_tree) >= 0 || absl::GetFlag(FLAGS_collect)) {
+    return RunWithFailures(train, held_out);
+  }
   const TimedForest one_job = [&train = train] {
     const joblib::parallel_config inner({.n_jobs = 1});
     return Grow(train, "with n_jobs=1");

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -21,11 +21,19 @@ constexpr int kRowsPerTask = 64;
 struct GrownTree {
   Tree tree;
   Growth growth;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(tree, growth);
+  }
 };
 
-// The two tasks. Free functions with small arguments beside the data, which is
-// what can run in another process too.
-GrownTree GrowTree(const Dataset& data, const TreeParams& params, int index) {
+// The two tasks. Free functions whose arguments can travel, so that they can
+// run in another process, too; what all tasks need travels there once.
+GrownTree GrowTree(const joblib::Shared<Dataset>& shared,
+                   const TreeParams& params, int index, bool crash) {
+  const Dataset& data = *shared;
+  if (crash) std::raise(SIGSEGV);
   const auto begin = std::chrono::steady_clock::now();
   Tree tree = BuildTree(data, params, index);
   return {.tree = std::move(tree),
@@ -35,8 +43,11 @@ GrownTree GrowTree(const Dataset& data, const TreeParams& params, int index) {
                      .end = std::chrono::steady_clock::now()}};
 }
 
-std::vector<std::uint8_t> PredictRows(const Forest& forest, const Dataset& data,
-                                      int begin, int end) {
+std::vector<std::uint8_t> PredictRows(
+    const joblib::Shared<Forest>& shared_forest,
+    const joblib::Shared<Dataset>& shared_data, int begin, int end) {
+  const Forest& forest = *shared_forest;
+  const Dataset& data = *shared_data;
   std::vector<std::uint8_t> labels;
   std::vector<int> votes(static_cast<std::size_t>(forest.n_classes));
   for (int i = begin; i < end; ++i) {
@@ -90,16 +101,32 @@ Forest Fit(const Dataset& data, const Params& params, const OnTree& on_tree) {
                    .n_values = data.n_values,
                    .n_classes = data.n_classes,
                    .trees = std::vector<Tree>(params.n_trees),
-                   .growths = std::vector<Growth>(params.n_trees)};
+                   .growths = std::vector<Growth>(params.n_trees),
+                   .failures = {}};
   const auto plant = [&forest](GrownTree& grown) {
     const auto i = static_cast<std::size_t>(grown.growth.index);
     forest.trees[i] = std::move(grown.tree);
     forest.growths[i] = grown.growth;
   };
+  const joblib::Shared<Dataset> shared(data);
   auto tasks = joblib::each(joblib::range(params.n_trees), [&](int index) {
-    return joblib::delayed(GrowTree)(std::cref(data), params.tree, index);
+    return joblib::delayed(GrowTree)(shared, params.tree, index,
+                                     index == params.crash_tree);
   });
 
+  if (params.collect) {
+    forest.trees.clear();
+    forest.growths.clear();
+    for (auto& outcome : joblib::Parallel().collect(tasks)) {
+      if (!outcome.has_value()) {
+        forest.failures.push_back(outcome.message());
+        continue;
+      }
+      forest.trees.push_back(std::move(outcome.value().tree));
+      forest.growths.push_back(outcome.value().growth);
+    }
+    return forest;
+  }
   if (!on_tree) {
     for (GrownTree& grown : joblib::Parallel()(tasks)) plant(grown);
     return forest;
@@ -124,14 +151,16 @@ std::vector<std::uint8_t> Predict(const Forest& forest, const Dataset& data) {
         forest.n_features, ", ", forest.n_values, " and ", forest.n_classes));
   }
   const auto n_tasks = (data.n_rows() + kRowsPerTask - 1) / kRowsPerTask;
+  const joblib::Shared<Forest> shared_forest(forest);
+  const joblib::Shared<Dataset> shared_data(data);
   std::vector<std::uint8_t> labels;
   labels.reserve(data.labels.size());
   for (const std::vector<std::uint8_t>& part :
        joblib::Parallel()(joblib::each(joblib::range(n_tasks), [&](int task) {
          const int begin = task * kRowsPerTask;
          const int end = std::min(begin + kRowsPerTask, data.n_rows());
-         return joblib::delayed(PredictRows)(std::cref(forest), std::cref(data),
-                                             begin, end);
+         return joblib::delayed(PredictRows)(shared_forest, shared_data, begin,
+                                             end);
        }))) {
     labels.insert(labels.end(), part.begin(), part.end());
   }

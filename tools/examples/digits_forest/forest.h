@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "tools/examples/digits_forest/dataset.h"
@@ -23,6 +24,11 @@ namespace forest {
 struct Params {
   int n_trees = 100;
   TreeParams tree = {};
+  // Without a tree whose growth failed, instead of failing as a whole.
+  bool collect = false;
+  // The growth of this tree crashes (SIGSEGV), to show what that costs: where
+  // trees grow in processes of their own one of these, else the program.
+  int crash_tree = -1;
 };
 
 // Who grew a tree, and when.
@@ -31,6 +37,11 @@ struct Growth {
   int worker = 0;  // 0 .. number of workers - 1
   std::chrono::steady_clock::time_point begin = {};
   std::chrono::steady_clock::time_point end = {};
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(index, worker, begin, end);
+  }
 };
 
 struct Forest {
@@ -38,7 +49,14 @@ struct Forest {
   int n_values = 0;
   int n_classes = 0;
   std::vector<Tree> trees;
-  std::vector<Growth> growths;  // One for each tree, in the same order.
+  std::vector<Growth> growths;        // One for each tree, in the same order.
+  std::vector<std::string> failures;  // Why trees are missing.
+
+  // Of what Predict needs.
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(n_features, n_values, n_classes, trees);
+  }
 };
 
 // Told after each tree how many there are by now and will be.

@@ -18,6 +18,11 @@ inline constexpr int kMaxRows = (1 << 17) - 1;
 struct TreeParams {
   int max_features = 0;  // Tried at each split; 0: the square root of all.
   std::uint64_t seed = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(max_features, seed);
+  }
 };
 
 struct Node {
@@ -26,10 +31,20 @@ struct Node {
   std::uint16_t feature = 0;   // Rows with feature <= threshold go left.
   std::uint8_t threshold = 0;
   std::uint8_t label = 0;  // Of most rows here; the lowest of equals.
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(children, feature, threshold, label);
+  }
 };
 
 struct Tree {
   std::vector<Node> nodes;  // The root first.
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nodes);
+  }
 
   std::uint8_t Predict(const std::uint8_t* row) const;
 };
