@@ -13,12 +13,13 @@ namespace joblib::native {
 void IgnoreTerminalSignals();
 
 // From here on a signal that ends this process because of its own code
-// (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) leaves the return addresses of the
-// thread that got it in frames[0 .. *n_frames), then ends the process as it
-// would have. On a stack of its own: a stack overflow is one of them. Replaces
-// a sanitizer's handlers.
-void RecordCrashes(std::atomic<std::uint32_t>* n_frames, std::uint64_t* frames,
-                   int max_frames);
+// (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) leaves where it came from in
+// text[0 .. *used): a line for each function, the innermost first, as many as
+// `size` bytes hold; by name where the program has symbols, else by address.
+// Then it ends the process as it would have. On a stack of its own: a stack
+// overflow is one of them. Replaces a sanitizer's handlers.
+void RecordCrashes(std::atomic<std::uint32_t>* used, char* text,
+                   std::uint32_t size);
 
 // Ends the process: stdio flushed, coverage data written, no destructor and no
 // atexit handler run.

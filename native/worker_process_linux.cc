@@ -1,12 +1,15 @@
 #include <signal.h>
+#include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
+#include <cstring>
 
-#include "absl/debugging/stacktrace.h"
+#include "absl/debugging/symbolize.h"
 #include "native/worker_process.h"
 
 // Where the program was built for it: they write its coverage data, which a
@@ -18,24 +21,76 @@ namespace joblib::native {
 namespace {
 
 constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-constexpr std::size_t kCrashStackBytes = std::size_t{64} << 10;
+constexpr std::size_t kCrashStackBytes = std::size_t{128} << 10;
+constexpr int kMaxFrames = 24;
+constexpr int kMaxNameBytes = 200;
 
-std::atomic<std::uint32_t>* crash_n_frames = nullptr;
-std::uint64_t* crash_frames = nullptr;
-int crash_max_frames = 0;
+std::atomic<std::uint32_t>* crash_used = nullptr;
+char* crash_text = nullptr;
+std::uint32_t crash_size = 0;
 std::atomic<bool> crashing{false};
 
 void DoNothing(int) {}
 
-void OnCrash(int signal) {
-  if (!crashing.exchange(true)) {
-    void* addresses[64];
-    const int n = absl::GetStackTrace(
-        addresses, std::min<int>(std::size(addresses), crash_max_frames), 1);
-    for (int i = 0; i < n; ++i) {
-      crash_frames[i] = reinterpret_cast<std::uint64_t>(addresses[i]);
+std::uintptr_t ProgramCounter(const void* context) {
+#if defined(__x86_64__)
+  return static_cast<std::uintptr_t>(
+      static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return static_cast<const ucontext_t*>(context)->uc_mcontext.pc;
+#else
+  (void)context;
+  return 0;
+#endif
+}
+
+// Only what may be called in a signal handler: no memory is asked for, and each
+// line counts as soon as it is there, as the next step may be the last.
+void AddLine(std::uintptr_t pc, bool is_return_address) {
+  char name[kMaxNameBytes];
+  // A call may be the last thing in a function that never returns.
+  void* const at = reinterpret_cast<void*>(pc - (is_return_address ? 1 : 0));
+  if (!absl::Symbolize(at, name, sizeof name)) {
+    char* out = name;
+    for (const char c : {'0', 'x'}) *out++ = c;
+    for (int shift = 60; shift >= 0; shift -= 4) {
+      *out++ = "0123456789abcdef"[(pc >> shift) & 15];
     }
-    crash_n_frames->store(n, std::memory_order_release);
+    *out = '\0';
+  }
+  const auto bytes = static_cast<std::uint32_t>(std::strlen(name));
+  const std::uint32_t used = crash_used->load(std::memory_order_relaxed);
+  if (bytes + 1 > crash_size - used) return;
+  std::memcpy(crash_text + used, name, bytes);
+  crash_text[used + bytes] = '\n';
+  crash_used->store(used + bytes + 1, std::memory_order_release);
+}
+
+struct Walk {
+  std::uintptr_t crash_pc;
+  int frames = 0;  // Below the handler's own.
+};
+
+_Unwind_Reason_Code AtFrame(_Unwind_Context* context, void* data) {
+  Walk& walk = *static_cast<Walk*>(data);
+  const std::uintptr_t pc = _Unwind_GetIP(context);
+  if (walk.frames == 0) {
+    if (pc == walk.crash_pc) walk.frames = 1;  // Told already.
+    return _URC_NO_REASON;
+  }
+  if (pc != 0) AddLine(pc, true);
+  return ++walk.frames < kMaxFrames ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+_Unwind_Reason_Code AtFirstFrame(_Unwind_Context*, void*) {
+  return _URC_END_OF_STACK;
+}
+
+void OnCrash(int signal, siginfo_t*, void* context) {
+  if (!crashing.exchange(true)) {
+    Walk walk = {ProgramCounter(context)};
+    AddLine(walk.crash_pc, false);
+    _Unwind_Backtrace(AtFrame, &walk);
   }
   // SA_RESETHAND: this time it ends the process.
   raise(signal);
@@ -52,21 +107,20 @@ void IgnoreTerminalSignals() {
   }
 }
 
-void RecordCrashes(std::atomic<std::uint32_t>* n_frames, std::uint64_t* frames,
-                   int max_frames) {
-  crash_n_frames = n_frames;
-  crash_frames = frames;
-  crash_max_frames = max_frames;
+void RecordCrashes(std::atomic<std::uint32_t>* used, char* text,
+                   std::uint32_t size) {
+  crash_used = used;
+  crash_text = text;
+  crash_size = size;
   // The unwinder loads what it needs at its first use: not in a handler.
-  void* address;
-  absl::GetStackTrace(&address, 1, 0);
+  _Unwind_Backtrace(AtFirstFrame, nullptr);
   stack_t stack = {};
   stack.ss_sp = std::malloc(kCrashStackBytes);  // For the process's life.
   stack.ss_size = kCrashStackBytes;
   if (stack.ss_sp != nullptr) sigaltstack(&stack, nullptr);
   struct sigaction action = {};
-  action.sa_handler = OnCrash;
-  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
+  action.sa_sigaction = OnCrash;
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER | SA_SIGINFO;
   for (const int signal : kCrashSignals) sigaction(signal, &action, nullptr);
 }
 

@@ -21,6 +21,7 @@
 namespace joblib::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -117,6 +118,32 @@ TEST_P(CrashTest, IsTheCallsErrorAndTheNextCallWorks) {
   }
   for (int i = 0; i < kTasks; ++i) EXPECT_LE(starts.Get(i), 1) << i;
   ExpectUsable();
+}
+
+// By its names: out of line, and each with something to do after the call.
+[[gnu::noinline]] int WriteThrough(volatile int* nowhere) {
+  *nowhere = 1;
+  return *nowhere;
+}
+[[gnu::noinline]] int ParseBadFile(int n) { return WriteThrough(nullptr) + n; }
+[[gnu::noinline]] int AbortInTheLibrary(int n) {
+  if (n >= 0) std::abort();
+  return n;
+}
+
+TEST(CrashMessageTest, NamesTheFunctions) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers see a bad pointer before the system does";
+#endif
+  Parallel parallel({.n_jobs = 2});
+  EXPECT_THAT(
+      parallel.collect(std::vector{delayed(ParseBadFile)(1)}).at(0).message(),
+      AllOf(HasSubstr("It crashed in\n"), HasSubstr("WriteThrough"),
+            HasSubstr("ParseBadFile")));
+  EXPECT_THAT(parallel.collect(std::vector{delayed(AbortInTheLibrary)(1)})
+                  .at(0)
+                  .message(),
+              AllOf(HasSubstr("abort"), HasSubstr("AbortInTheLibrary")));
 }
 
 TEST_P(CrashTest, IsRetriedAsOftenAsAllowed) {

@@ -79,7 +79,7 @@ inline std::uint64_t ClockWord(std::uint32_t seq, TaskClock state) {
 
 // ---------------------------------------------------------------- the header
 
-inline constexpr int kMaxBacktrace = 32;
+inline constexpr std::uint32_t kCrashBytes = 2048;
 
 struct ChannelHeader {
   // Constant once the worker is started.
@@ -107,8 +107,8 @@ struct ChannelHeader {
   std::atomic<std::int64_t> task_started;  // Worker: ns of the steady clock.
 
   // Worker: what its crash handler could still say.
-  alignas(64) std::atomic<std::uint32_t> n_frames;
-  std::uint64_t frames[kMaxBacktrace];
+  alignas(64) std::atomic<std::uint32_t> crash_used;
+  char crash_text[kCrashBytes];
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <csignal>
 #include <string>
+#include <string_view>
 
-#include "absl/debugging/symbolize.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "joblib/core/errors.h"
 
 namespace joblib::internal {
@@ -39,17 +42,25 @@ std::string HowItEnded(const native::ExitStatus& end) {
   return text;
 }
 
-// What the worker's crash handler could still write.
+// What the worker's crash handler could still write: memory of a program gone
+// wild, so that only what can be printed is.
 std::string Backtrace(const WorkerLink& link) {
   const ChannelHeader& header = link.channel().header();
-  const std::uint32_t n = std::min<std::uint32_t>(
-      header.n_frames.load(std::memory_order_acquire), kShownFrames);
+  const std::string_view written(
+      header.crash_text,
+      std::min(header.crash_used.load(std::memory_order_acquire), kCrashBytes));
   std::string text;
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const std::uint64_t offset = header.frames[i];
-    absl::StrAppend(&text, "\n    ", absl::Hex(offset));
+  int lines = 0;
+  for (const std::string_view line :
+       absl::StrSplit(written, '\n', absl::SkipEmpty())) {
+    // From there on it is how any task is run.
+    if (lines > 0 && absl::StartsWith(line, "joblib::internal::")) break;
+    if (lines++ == kShownFrames) break;
+    absl::StrAppend(&text, "\n    ");
+    for (const char c : line)
+      text += absl::ascii_isprint(static_cast<unsigned char>(c)) ? c : '?';
   }
-  return text.empty() ? text : absl::StrCat("\nIt crashed at", text);
+  return text.empty() ? text : absl::StrCat("\nIt crashed in", text);
 }
 
 }  // namespace

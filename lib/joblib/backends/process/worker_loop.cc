@@ -289,7 +289,7 @@ void ServeChannel(Channel channel, BellPage bells,
   ChannelHeader& header = channel.header();
   worker_depth = static_cast<int>(header.depth);
   native::IgnoreTerminalSignals();
-  native::RecordCrashes(&header.n_frames, header.frames, kMaxBacktrace);
+  native::RecordCrashes(&header.crash_used, header.crash_text, kCrashBytes);
   // Never destroyed: the process ends from within.
   auto* const loop = new WorkerLoop(std::move(channel), std::move(bells),
                                     std::move(socket), task_config);
