@@ -32,6 +32,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/loky/guest_test.cc": "waits for any child",
     "tests/backends/loky/program_ends_test.cc": "kills programs",
     "tests/backends/threading/thread_pool_fork_test.cc": "forks",
+    "tests/benchmarks/bare_processes.cc": "what the peers are made of",
     "tests/native/affinity_process_test.cc": "sets the affinity it expects",
     "tests/native/child_process_test.cc": "asks what a child inherits",
     "tests/native/code_address_test.cc": "loads and unloads a library",

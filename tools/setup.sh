@@ -4,6 +4,7 @@
 # a cache folder outside the repository, where tools/deps/deps.bzl looks first.
 # A second run takes a moment and changes nothing.
 #   tools/setup.sh            what `bazel test //...` needs, in any configuration
+#   tools/setup.sh --bench    also the peers that tools/bench compares with
 #   tools/setup.sh --lint     also clang++, clang-format and clang-tidy
 #   tools/setup.sh --browser  also headless Chromium, for the browser tests
 set -euo pipefail
@@ -14,10 +15,11 @@ packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           emscripten node-acorn nodejs)
 for arg in "$@"; do
   case "$arg" in
+    --bench) packages+=(openmpi-bin libopenmpi-dev python3-venv) ;;
     --browser) packages+=(chromium chromium-driver) ;;
     --lint) packages+=(clang-14 clang-format-14 clang-tidy-14) ;;
     *)
-      echo "usage: $0 [--lint] [--browser]" >&2
+      echo "usage: $0 [--bench] [--lint] [--browser]" >&2
       exit 2
       ;;
   esac

@@ -38,9 +38,9 @@ class Unsized {
 // What looks instant, and in large batches therefore, turns out to be long: no
 // task may wait behind another while a thread has nothing to do. The tasks
 // sleep: what else the machine does matters little. 5 s would be perfect.
-void BM_BalanceLateLongTasks(benchmark::State& state) {
+void BM_BalanceLateLongTasks(benchmark::State& state, const char* backend) {
   constexpr int kInstant = 4000, kLong = 20;
-  Parallel parallel({.n_jobs = kThreads, .backend = "threading"});
+  Parallel parallel({.n_jobs = kThreads, .backend = backend});
   for (auto _ : state) {
     parallel(each(Unsized(kInstant + kLong), [](int i) {
       return delayed([](int task) {
@@ -50,7 +50,11 @@ void BM_BalanceLateLongTasks(benchmark::State& state) {
     }));
   }
 }
-BENCHMARK(BM_BalanceLateLongTasks)
+BENCHMARK_CAPTURE(BM_BalanceLateLongTasks, threading, "threading")
+    ->Iterations(1)
+    ->Unit(benchmark::kSecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(BM_BalanceLateLongTasks, loky, "loky")
     ->Iterations(1)
     ->Unit(benchmark::kSecond)
     ->UseRealTime();

@@ -1,43 +1,31 @@
 """The rows of tools/bench: what is measured, and the limit it has to keep.
 
-A measurement is named `program:benchmark`, optionally `@counter`; the program
-is one of PROGRAMS. Without a counter it is the time per item where the
-benchmark counts items, else per iteration, in nanoseconds.
+Here those of threads; process_rows.py has those of worker processes. What a
+row is made of: row_kinds.py.
 
 To add a row: write the benchmark into tests/benchmarks/<cost>_benchmark.cc (a
 peer's into a file of its own), and a Row below. Rows of one group are measured
 together, in the same rounds.
 """
 
-# What there is to run: its Bazel target, and how to find out whether this
-# machine has what it needs. A peer that is not there is skipped.
+import process_rows
+from row_kinds import Above, Group, Program, Ratio, Row, Speed, Value
+
 PROGRAMS = {
-    "joblib": ("//tests/benchmarks:joblib_benchmarks", None),
-    "plain": ("//tests/benchmarks:plain_benchmarks", None),
-    "oneTBB": (
+    "joblib": Program("//tests/benchmarks:joblib_benchmarks"),
+    "plain": Program("//tests/benchmarks:plain_benchmarks"),
+    "oneTBB": Program(
         "//tests/benchmarks:tbb_benchmarks",
-        "echo '#include <tbb/tbb.h>' |"
+        probe="echo '#include <tbb/tbb.h>' |"
         " g++ -x c++ - -x none -shared -fPIC -o /dev/null -ltbb",
     ),
-    "OpenMP": (
+    "OpenMP": Program(
         "//tests/benchmarks:openmp_benchmarks",
-        "echo '#include <omp.h>' |"
+        probe="echo '#include <omp.h>' |"
         " g++ -fopenmp -x c++ - -x none -shared -fPIC -o /dev/null",
     ),
+    **process_rows.PROGRAMS,
 }
-
-
-class Group:
-    """How the rows of one name are measured.
-
-    rounds: how many quiet rounds are enough.
-    patience: seconds after which it is given up, quiet or not.
-    """
-
-    def __init__(self, rounds=7, patience=120):
-        self.rounds = rounds
-        self.patience = patience
-
 
 GROUPS = {
     "dispatch": Group(),
@@ -50,72 +38,8 @@ GROUPS = {
     "generator": Group(),
     "forest": Group(rounds=5, patience=240),
     "memory": Group(rounds=5),
+    **process_rows.GROUPS,
 }
-
-
-class Row:
-    """A value, from the measurements of one round, and its limit.
-
-    value: see below. at_most or at_least: its limit.
-    worst: every round has to keep the limit, instead of their median.
-    """
-
-    def __init__(
-        self, group, measure, value, at_most=None, at_least=None, worst=False
-    ):
-        assert (at_most is None) != (at_least is None) and group in GROUPS
-        self.group = group
-        self.measure = measure
-        self.value = value
-        self.at_most = at_most
-        self.at_least = at_least
-        self.worst = worst
-
-
-class Value:
-    """`ours` itself, divided by `scale`."""
-
-    def __init__(self, ours, unit, scale=1):
-        self.needs = [ours]
-        self.unit = unit
-        self.scale = scale
-
-    def of(self, measured):
-        return measured[self.needs[0]] / self.scale
-
-
-class Ratio:
-    """`ours` divided by the least of `peers`."""
-
-    unit = "x"
-
-    def __init__(self, ours, *peers):
-        self.needs = [ours, *peers]
-
-    def of(self, measured):
-        ours, *peers = (measured[name] for name in self.needs)
-        return ours / min(peers)
-
-
-class Speed(Ratio):
-    """The least of `peers` divided by `ours`: how many times as fast."""
-
-    def of(self, measured):
-        return 1 / super().of(measured)
-
-
-class Above:
-    """What `ours` takes more than `times` the `peer`."""
-
-    def __init__(self, ours, peer, unit, times=1):
-        self.needs = [ours, peer]
-        self.unit = unit
-        self.times = times
-
-    def of(self, measured):
-        ours, peer = (measured[name] for name in self.needs)
-        return ours - self.times * peer
-
 
 _STORED = "joblib:BM_DispatchStored/real_time"
 _LAZY = "joblib:BM_DispatchLazy/real_time"
@@ -186,7 +110,7 @@ for _steps in ("ascending", "heavy_tail", "ascending_heavy_tail"):
 
 ROWS.append(
     Row("late_tasks", "4000 instant tasks, then 20 of 0.5 s: worst of 20",
-        Value("joblib:BM_BalanceLateLongTasks/iterations:1/real_time",
+        Value("joblib:BM_BalanceLateLongTasks/threading/iterations:1/real_time",
               "s", scale=1e9),
         at_most=5.1, worst=True))
 
@@ -217,3 +141,5 @@ ROWS += [
         Value("joblib:BM_MemoryEndlessGenerator/iterations:1/real_time"
               "@growth_kib", "MiB", scale=1024), at_most=1),
 ]
+
+ROWS += process_rows.ROWS

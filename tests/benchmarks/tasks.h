@@ -56,6 +56,10 @@ inline std::uint64_t Work(int steps) {
   return x;
 }
 
+// For processes: 20'000 tasks of some 30 us.
+inline constexpr int kShortTasks = 20'000;
+inline constexpr int kShortSteps = 25'000;
+
 inline constexpr int kWorkTasks = 1000;
 
 // Steps of kWorkTasks tasks, some 100'000 on the average.
@@ -80,6 +84,24 @@ inline std::vector<int> AscendingHeavyTailSteps() {
   std::vector<int> steps = HeavyTailSteps();
   std::sort(steps.begin(), steps.end());
   return steps;
+}
+
+// ------------------------------------------------------------------- vectors
+
+// 100 kB each, there and back.
+inline constexpr int kVectorTasks = 10'000;
+inline constexpr std::size_t kVectorSize = 12'500;
+
+inline std::vector<double> Touch(std::vector<double> v) {
+  v[0] += 1;
+  return v;
+}
+
+// All of them, so that a measurement of what is sent makes none.
+inline std::vector<std::vector<double>> VectorInputs() {
+  std::vector<std::vector<double>> inputs(kVectorTasks);
+  for (int i = 0; i < kVectorTasks; ++i) inputs[i].assign(kVectorSize, i);
+  return inputs;
 }
 
 }  // namespace joblib::benchmarks

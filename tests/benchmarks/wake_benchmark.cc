@@ -19,26 +19,15 @@
 #include "native/affinity.h"
 #include "native/futex.h"
 #include "native/thread.h"
+#include "tests/benchmarks/samples.h"
 #include "tests/benchmarks/tasks.h"
 
 namespace joblib::benchmarks {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int kCalls = 200;
 constexpr std::chrono::milliseconds kIdle{5};
 constexpr std::chrono::microseconds kTask{50};
-
-double MicrosecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start)
-      .count();
-}
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2,
-                   values.end());
-  return values[values.size() / 2];
-}
 
 // A thread that does nothing but sleep on a word and look at the clock.
 class Sleeper {
