@@ -12,6 +12,7 @@
 #define JOBLIB_BACKENDS_PROCESS_WAITER_H_
 
 #include <chrono>
+#include <thread>
 
 namespace joblib::internal {
 
@@ -33,6 +34,8 @@ class Waiter {
         if (ready()) return true;
         Pause();
       }
+      // Whoever is to bring the work may be waiting for this very core.
+      std::this_thread::yield();
     } while (Clock::now() - start_ < kSpin);
     return ready();
   }
