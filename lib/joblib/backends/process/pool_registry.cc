@@ -31,7 +31,9 @@ std::optional<ProcessPool::Clock::time_point> TickAll(
   for (const auto& pool : AllPools()) {
     const auto at = pool->Tick(now);
     if (at.has_value() && (!next.has_value() || *at < *next)) next = at;
-    if (pool->gone()) gone.push_back(pool);
+    // A call that still uses it may yet start workers.
+    constexpr int kHere = 2;  // `pools` and the copy.
+    if (pool.use_count() == kHere && pool->gone()) gone.push_back(pool);
   }
   absl::MutexLock lock(&pools_mu);
   for (const auto& pool : gone) {

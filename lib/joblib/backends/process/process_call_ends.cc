@@ -139,6 +139,9 @@ void ProcessCall::FailAll(const std::exception_ptr& error) {
 }
 
 bool ProcessCall::ReportEnded(Held& held) {
+  // Of a killed one they go when it is buried: until then its requests point
+  // at them, also where all of their tasks have failed.
+  if (held.killed) return false;
   bool any = false;
   while (!held.shipments.empty() &&
          held.shipments.front()->done == held.shipments.front()->end) {

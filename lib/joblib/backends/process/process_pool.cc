@@ -47,7 +47,7 @@ bool ProcessPool::AddMember() {
 }
 
 void ProcessPool::StartMissing() {
-  if (retired_) return;
+  if (retired_ || options_.forks) return;
   while (static_cast<int>(members_.size()) < n_workers_ && AddMember()) {
   }
 }
@@ -78,7 +78,7 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
     const std::shared_ptr<LeaseHolder>& holder, int n) {
   std::vector<Lease> leases;
   absl::MutexLock lock(&mu_);
-  if (!options_.forks) StartMissing();
+  StartMissing();
   const auto lease = [&](Member& member) {
     member.holder = holder;
     member.link->bell.store(holder->bell);
@@ -90,7 +90,8 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
     if (static_cast<int>(leases.size()) >= n) break;
     if (member.holder == nullptr && !member.link->ended()) lease(member);
   }
-  if (options_.forks) {
+  // Where none may be idle: just those.
+  if (options_.forks || retired_) {
     while (static_cast<int>(leases.size()) < n &&
            static_cast<int>(members_.size()) < n_workers_ && AddMember()) {
       lease(members_.back());
@@ -155,7 +156,7 @@ void ProcessPool::Drop(const std::shared_ptr<WorkerLink>& link, bool replace) {
   absl::MutexLock lock(&mu_);
   const auto found = Find(*link);
   if (found != members_.end()) members_.erase(found);
-  if (replace && !options_.forks) StartMissing();
+  if (replace) StartMissing();
   RingNextWaiter();
 }
 

@@ -75,7 +75,8 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
   }
 
   void Resize(int n_workers) ABSL_LOCKS_EXCLUDED(mu_);
-  // No new leases from here on: the workers leave as soon as they are free.
+  // From here on workers leave as soon as they are free. Calls that use it
+  // still get what they need.
   void Retire() ABSL_LOCKS_EXCLUDED(mu_);
   bool retired() const ABSL_LOCKS_EXCLUDED(mu_);
   // Whether a call holds one of its workers.
