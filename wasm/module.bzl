@@ -13,6 +13,7 @@ builds, whatever the build's own platform is, a folder for a web server:
     digits/digits.mjs, .d.mts     import load from './digits/digits.mjs'
     digits/host.mjs, explain.mjs  the Web Worker that holds the module
     digits/plain/, threads/       the module twice, optimized
+    digits/package.json           `npm pack digits` makes a package of it
 """
 
 # For a cc_library that only a module can hold: it includes module.h.
@@ -45,6 +46,21 @@ _both_modules = transition(
     outputs = [_PLATFORMS, _COMPILATION_MODE, _COPT, _LINKOPT],
 )
 
+_PACKAGE = """{
+  "name": "%s",
+  "version": "%s",
+  "type": "module",
+  "sideEffects": false,
+  "exports": {
+    ".": {
+      "types": "./%s.d.mts",
+      "default": "./%s.mjs"
+    },
+    "./*": "./*"
+  }
+}
+"""
+
 def _module_folder_impl(ctx):
     folder = ctx.actions.declare_directory(ctx.label.name)
     name = ctx.label.name.split("/")[-1]
@@ -61,6 +77,15 @@ def _module_folder_impl(ctx):
         inputs.append(file)
         target = file.basename.replace("loader.", name + ".")
         commands.append("cp {} $1/{}".format(file.path, target))
+    package = ctx.actions.declare_file(name + ".package.json")
+    ctx.actions.write(package, _PACKAGE % (
+        ctx.attr.package or name,
+        ctx.attr.version,
+        name,
+        name,
+    ))
+    inputs.append(package)
+    commands.append("cp {} $1/package.json".format(package.path))
     ctx.actions.run_shell(
         inputs = inputs,
         outputs = [folder],
@@ -77,6 +102,8 @@ _module_folder = rule(
     implementation = _module_folder_impl,
     attrs = {
         "binary": attr.label(mandatory = True, cfg = _both_modules),
+        "package": attr.string(),
+        "version": attr.string(),
         "_javascript": attr.label_list(
             allow_files = True,
             default = [
@@ -92,7 +119,15 @@ _module_folder = rule(
     },
 )
 
-def joblib_wasm_module(name, srcs = [], deps = [], copts = [], linkopts = [], **kwargs):
+def joblib_wasm_module(
+        name,
+        srcs = [],
+        deps = [],
+        copts = [],
+        linkopts = [],
+        package = "",
+        version = "0.0.0",
+        **kwargs):
     """Declares a page's module.
 
     Args:
@@ -102,6 +137,8 @@ def joblib_wasm_module(name, srcs = [], deps = [], copts = [], linkopts = [], **
         has EMSCRIPTEN_BINDINGS itself needs alwayslink = True.
       copts: for srcs.
       linkopts: of Emscripten, such as -sINITIAL_MEMORY=64MB.
+      package: the name of the npm package, such as @you/digits; default: name.
+      version: of the npm package.
       **kwargs: visibility, testonly, tags and the like.
     """
     binary = name + "_wasm/module"
@@ -130,4 +167,10 @@ def joblib_wasm_module(name, srcs = [], deps = [], copts = [], linkopts = [], **
         visibility = ["//visibility:private"],
         deps = deps + ["//wasm/bindings:module"],
     )
-    _module_folder(name = name, binary = binary, **kwargs)
+    _module_folder(
+        name = name,
+        binary = binary,
+        package = package,
+        version = version,
+        **kwargs
+    )

@@ -10,6 +10,7 @@ headers of cross-origin isolation, without which there are no threads.
 
 import argparse
 import http.server
+import sys
 import threading
 
 TYPES = {
@@ -25,6 +26,15 @@ ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that went away in the middle is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def start_server(folder, port=0, headers=None, types=None, statuses=None):
@@ -61,8 +71,7 @@ def start_server(folder, port=0, headers=None, types=None, statuses=None):
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

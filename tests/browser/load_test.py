@@ -1,6 +1,8 @@
 """Loading a module: the words of each failure, and strict pages."""
 
 import os
+import subprocess
+import tempfile
 import unittest
 
 from tests.browser import chromium, site
@@ -138,6 +140,25 @@ class LoadTest(unittest.TestCase):
                 content = file.read()
             self.assertNotIn(b"SharedArrayBuffer", content)
             self.assertNotIn(b"new Function", content)
+
+    def test_the_folder_is_a_package(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(folder + "/node_modules")
+            os.symlink(os.path.abspath(MODULE), folder + "/node_modules/numbers")
+            with open(folder + "/use.mjs", "w", encoding="utf-8") as file:
+                file.write(
+                    "import load from 'numbers';"
+                    "await load({threads: true}).catch((e) =>"
+                    " console.log(e.message));"
+                )
+            said = subprocess.run(
+                [os.environ.get("NODE", "node"), "use.mjs"],
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            ).stdout
+        self.assertIn("cross-origin isolated", said)
 
     def test_modules_do_not_know_each_other(self):
         self.open()
