@@ -13,9 +13,9 @@ The layers, from the top (lib/joblib unless said otherwise):
     core       core/                     Abseil, cereal, the standard library
     native     native/ (beside core)     Abseil, hwloc, the system
 
-tests/ and tools/ may include any of them. What asks the operating system for
-anything lives in native/ (and wasm/): elsewhere no system header, no platform
-`#if`, no file name that ends in _linux or _wasm. What a user's program
+tests/, tools/ and wasm/demo may include any of them. What asks the operating
+system for anything lives in native/ (and wasm/): elsewhere no system header, no
+platform `#if`, no file name that ends in _linux or _wasm. What a user's program
 compiles, the public headers and all that they include, is free of Abseil and
 hwloc. Prints a line for each offence and exits with 1.
 """
@@ -69,6 +69,7 @@ ROOMS = [
     (r"lib/joblib/joblib\.h$", "umbrella"),
     (r"lib/joblib/\w+\.h$", PUBLIC),
     (r"lib/joblib/\w+\.cc$", "parallel"),
+    (r"wasm/demo/", "free"),  # The page of one of tools/examples.
     (r"wasm/", "bindings"),
     (r"(tests|tools)/", "free"),
 ]

@@ -6,20 +6,18 @@
 #   tools/setup.sh            what `bazel test //...` needs, in any configuration
 #   tools/setup.sh --bench    also the peers that tools/bench compares with
 #   tools/setup.sh --lint     also clang++, clang-format and clang-tidy
-#   tools/setup.sh --browser  also headless Chromium, for the browser tests
 set -euo pipefail
 
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           openjdk-17-jdk-headless libhwloc-dev libcereal-dev rapidjson-dev
           libeigen3-dev libtbb-dev pkg-config python3
-          emscripten node-acorn nodejs)
+          emscripten node-acorn nodejs chromium chromium-driver)
 for arg in "$@"; do
   case "$arg" in
     --bench) packages+=(openmpi-bin libopenmpi-dev python3-venv) ;;
-    --browser) packages+=(chromium chromium-driver) ;;
     --lint) packages+=(clang-14 clang-format-14 clang-tidy-14) ;;
     *)
-      echo "usage: $0 [--bench] [--lint] [--browser]" >&2
+      echo "usage: $0 [--bench] [--lint]" >&2
       exit 2
       ;;
   esac
