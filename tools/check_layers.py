@@ -6,10 +6,10 @@
 The layers, from the top (lib/joblib unless said otherwise):
 
     bindings   wasm/bindings, joblib.h   public headers only
-    parallel   *.h (public), parallel/   core, memmap, native, builtin_backends.h
-    backends   backends/X                core, memmap, native, never a sibling;
+    parallel   *.h (public), parallel/   core, array, native, builtin_backends.h
+    backends   backends/X                core, native, never a sibling;
                                          platform.h is shared by all
-    memmap     memmap/                   core, native
+    array      array/                    core, native
     core       core/                     Abseil, cereal, the standard library
     native     native/ (beside core)     Abseil, hwloc, the system
 
@@ -62,7 +62,7 @@ PUBLIC = "public"
 ROOMS = [
     (r"native/", "native"),
     (r"lib/joblib/core/", "core"),
-    (r"lib/joblib/memmap/", "memmap"),
+    (r"lib/joblib/array/", "array"),
     (r"lib/joblib/backends/(builtin_\w+|no_workers)\.", "builtin_backends"),
     (r"lib/joblib/backends/(\w+)[/.]", r"backends/\1"),
     (r"lib/joblib/parallel/", "parallel"),
@@ -80,17 +80,17 @@ _PARALLEL = [
     "parallel",
     PUBLIC,
     "core",
-    "memmap",
+    "array",
     "native",
     "joblib/backends/builtin_backends.h",
     "backends/platform",
 ]
 # platform.h: what the machine offers, the one header that all of them share.
-_BACKEND = ["core", "memmap", "native", "backends/platform"]
+_BACKEND = ["core", "native", "backends/platform"]
 MAY_INCLUDE = {
     "native": [],
     "core": [],
-    "memmap": ["core", "native"],
+    "array": ["core", "native"],
     "builtin_backends": _BACKEND,
     "backends/loky": _BACKEND + ["backends/process"],
     "backends/multiprocessing": _BACKEND + ["backends/process"],
@@ -102,7 +102,7 @@ MAY_INCLUDE = {
 
 # Libraries by the first part of their headers' names, and who may use them.
 LIBRARIES = {
-    "absl": "native core memmap backends parallel bindings".split(),
+    "absl": "native core array backends parallel bindings".split(),
     "hwloc": ["native"],
     "cereal": ["core", "parallel"],
     "Eigen": [],

@@ -8,6 +8,8 @@
 #undef main
 #pragma GCC diagnostic pop
 
+#include <filesystem>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/backends/platform.h"
@@ -84,11 +86,20 @@ TEST_F(ApiByExampleTest, Errors) {
   errors();
 }
 
+TEST_F(ApiByExampleTest, ArraysOnThreads) {
+  std::filesystem::current_path(::testing::TempDir());  // It writes files.
+  parallel_config scope({.backend = "threading"});
+  joblib::native::OutputCapture capture;
+  arrays();
+  EXPECT_THAT(capture.End().out, HasSubstr("1 r table.npy 6\n1\n"));
+}
+
 TEST_F(ApiByExampleTest, WhatIsNotBuiltYetSaysSo) {
-  EXPECT_THAT([] { arrays(); }, SaysNotAvailable("Array"));
   EXPECT_THAT([] { clusters(); }, SaysNotAvailable("cluster"));
-  // As far as its arrays.
-  EXPECT_THAT([] { ApiByExampleMain(); }, SaysNotAvailable("Array"));
+  // As far as its clusters.
+  std::filesystem::current_path(::testing::TempDir());
+  parallel_config scope({.backend = "threading"});
+  EXPECT_THAT([] { ApiByExampleMain(); }, SaysNotAvailable("cluster"));
   joblib::shutdown();
 }
 

@@ -55,14 +55,14 @@ class BadTreeTest(unittest.TestCase):
             '#include "absl/strings/str_cat.h"\n',
         )
         self.assert_accepted(
-            "lib/joblib/memmap/temp_folder.cc",
+            "lib/joblib/array/temp_folder.cc",
             '#include "joblib/core/config.h"\n#include "native/files.h"\n',
         )
         self.assert_accepted(
             "lib/joblib/backends/loky/loky_backend.cc",
             '#include "joblib/backends/loky/loky_backend.h"\n'
             '#include "joblib/backends/process/process_pool.h"\n'
-            '#include "joblib/memmap/auto_memmap.h"\n',
+            '#include "joblib/core/array_memory.h"\n',
         )
         self.assert_accepted(
             "lib/joblib/backends/builtin_backends.cc",
@@ -110,11 +110,11 @@ class BadTreeTest(unittest.TestCase):
             "native/process_linux.cc:1: native -> core: joblib/core/task.h",
         )
 
-    def test_memmap_sees_no_backend(self):
+    def test_array_sees_no_backend(self):
         self.assert_refused(
-            "lib/joblib/memmap/auto_memmap.cc",
+            "lib/joblib/array/auto_memmap.cc",
             '#include "joblib/backends/process/worker_main.h"\n',
-            "lib/joblib/memmap/auto_memmap.cc:1: memmap -> backends/process: "
+            "lib/joblib/array/auto_memmap.cc:1: array -> backends/process: "
             "joblib/backends/process/worker_main.h",
         )
 
@@ -190,7 +190,7 @@ class BadTreeTest(unittest.TestCase):
             "linux/futex.h emscripten.h emscripten/threading.h hwloc/linux.h"
         ).split()
         paths = [
-            "lib/joblib/memmap/a.cc",
+            "lib/joblib/array/a.cc",
             "lib/joblib/parallel.cc",
             "tests/core/a_test.cc",
             "tools/examples/a.cc",
@@ -225,7 +225,7 @@ class BadTreeTest(unittest.TestCase):
 
     def test_platform_files_stay_in_native(self):
         for path in (
-            "lib/joblib/memmap/temp_folder_linux.cc",
+            "lib/joblib/array/temp_folder_linux.cc",
             "tests/testing/child_process_wasm.h",
         ):
             what = "%s: a platform's file outside of native/" % path
