@@ -65,6 +65,10 @@ inline constexpr bool kByBytes = !kShips<F>;
 
 template <class R>
 struct ResultShipping : ElementShipping<R, Types<>> {};
+template <class R>
+requires kByItsBytes<R>
+struct ResultShipping<R> : NoObstacle<R> {
+};
 template <>
 struct ResultShipping<void> : NoObstacle<void> {};
 
