@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -112,6 +114,38 @@ int ForkAndCall() {
   return 0;
 }
 
+// Whatever lock another thread holds at that moment.
+int ForkWhileOthersCall() {
+  std::atomic<bool> over{false};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 2; ++i) {
+    callers.emplace_back([&over, i] {
+      for (int n = 0; !over.load(); ++n) {
+        // Workers of other settings now and then: a new pool.
+        Parallel parallel({.n_jobs = 1 + (n + i) % 3,
+                           .backend = "loky",
+                           .inner_max_num_threads = 1 + n % 50 / 25});
+        parallel(
+            each(range(3), [](int k) { return delayed(std::negate<>())(k); }));
+      }
+    });
+  }
+  int result = 0;
+  for (int i = 0; i < 20 && result == 0; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);  // Its end if it hangs.
+      _exit(CallWorks() ? 0 : 1);
+    }
+    int status = -1;
+    if (waitpid(child, &status, 0) != child || status != 0) result = 1;
+  }
+  over.store(true);
+  for (std::thread& caller : callers) caller.join();
+  PrintWorkers();
+  return result;
+}
+
 TEST(GuestLifeTest, CallInAConstructorIsSequential) {
   EXPECT_THAT(RunGuest("--constructor", "constructor"),
               HasSubstr("static constructors run again in each worker"));
@@ -125,6 +159,9 @@ TEST(GuestLifeTest, CallAtExitEnds) {
   EXPECT_THAT(output, Not(HasSubstr("wrong")));
 }
 TEST(GuestLifeTest, CallInAForkedChildHasItsOwnWorkers) { RunGuest("--fork"); }
+TEST(GuestLifeTest, CallInAChildForkedDuringOtherCallsWorks) {
+  RunGuest("--fork-often");
+}
 
 }  // namespace
 }  // namespace joblib::testing
@@ -135,5 +172,6 @@ int main(int argc, char** argv) {
                           {{"--constructor", CallInConstructor},
                            {"--thread", CallInThreadOfConstructor},
                            {"--at-exit", CallAtExit},
-                           {"--fork", ForkAndCall}});
+                           {"--fork", ForkAndCall},
+                           {"--fork-often", ForkWhileOthersCall}});
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -24,6 +25,7 @@
 #include "joblib/core/warning.h"
 #include "native/environment.h"
 #include "native/main_hook.h"
+#include "native/thread.h"
 
 namespace joblib::internal {
 namespace {
@@ -138,6 +140,17 @@ std::shared_ptr<ProcessPool> PoolFor(const Settings& settings, int n_jobs) {
   return executor->pool;
 }
 
+// A fork() by another thread while this one chooses a pool: the child could
+// never choose one.
+void HandleForks() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    native::OnFork([] { executor_mu.Lock(); }, [] { executor_mu.Unlock(); },
+                   [] { executor_mu.Unlock(); })
+        .IgnoreError();
+  });
+}
+
 }  // namespace
 
 bool MayStartWorkers() {
@@ -166,9 +179,11 @@ std::shared_ptr<BackendCall> BeginLokyCall(
         ". If this is intendend, you can change this limit with the "
         "LOKY_MAX_DEPTH environment variable."));
   }
-  auto call = std::make_shared<ProcessCall>(
-      PoolFor(SettingsOf(backend, traits), traits.n_jobs), receiver, traits,
-      backend.nesting_level() + 1);
+  std::shared_ptr<ProcessPool> pool =
+      PoolFor(SettingsOf(backend, traits), traits.n_jobs);
+  HandleForks();  // After the pools' own handlers, so that it locks first.
+  auto call = std::make_shared<ProcessCall>(std::move(pool), receiver, traits,
+                                            backend.nesting_level() + 1);
   call->Begin();
   return call;
 }
