@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -17,10 +18,17 @@ bool Membarrier(int command) {
 }  // namespace
 
 bool HeavyFenceAvailable() {
-  // A forked child inherits the registration with the address space.
-  static const bool registered =
-      Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-  return registered;
+  // A forked child inherits the registration with the address space. Not a
+  // static local's guard: registering takes milliseconds, and a child forked
+  // meanwhile would wait for ever for the thread that holds it.
+  enum : int { kUnknown, kNo, kYes };
+  static std::atomic<int> available{kUnknown};
+  int known = available.load(std::memory_order_acquire);
+  if (known == kUnknown) {
+    known = Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) ? kYes : kNo;
+    available.store(known, std::memory_order_release);
+  }
+  return known == kYes;
 }
 
 void HeavyFence() {

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
@@ -116,6 +117,9 @@ int ForkAndCall() {
 
 // Whatever lock another thread holds at that moment.
 int ForkWhileOthersCall() {
+  // Abseil's own check, in debug builds alone, has a lock that no child frees.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  if (!CallWorks()) return 2;  // Statics are made at the first call.
   std::atomic<bool> over{false};
   std::vector<std::thread> callers;
   for (int i = 0; i < 2; ++i) {
