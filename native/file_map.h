@@ -30,6 +30,7 @@ enum class FileUse {
 class MappedFile {
  public:
   MappedFile() = default;
+  MappedFile(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}  // Its.
   MappedFile(MappedFile&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), bytes_(other.bytes_) {}
   MappedFile& operator=(MappedFile&& other) noexcept;
@@ -39,6 +40,8 @@ class MappedFile {
   // INVALID_ARGUMENT: not a regular file.
   static absl::StatusOr<MappedFile> Open(const std::string& path, FileUse use);
 
+  // The same open file. Errors: RESOURCE_EXHAUSTED (descriptors).
+  absl::StatusOr<MappedFile> Duplicate() const;
   int fd() const { return fd_; }
   std::uint64_t bytes() const { return bytes_; }
   // Makes it at least `bytes` long, with room on the disk for all of it, so

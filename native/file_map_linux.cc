@@ -68,6 +68,12 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path,
   return file;
 }
 
+absl::StatusOr<MappedFile> MappedFile::Duplicate() const {
+  const int same = fcntl(fd_, F_DUPFD_CLOEXEC, 3);
+  if (same < 0) return ErrnoStatus(errno, "duplicate a descriptor");
+  return MappedFile(same, bytes_);
+}
+
 absl::Status MappedFile::Extend(std::uint64_t bytes) {
   if (bytes <= bytes_) return absl::OkStatus();
   rlimit limit = {};

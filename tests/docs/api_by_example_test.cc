@@ -86,8 +86,15 @@ TEST_F(ApiByExampleTest, Errors) {
   errors();
 }
 
-TEST_F(ApiByExampleTest, ArraysOnThreads) {
+TEST_F(ApiByExampleTest, Arrays) {
   std::filesystem::current_path(::testing::TempDir());  // It writes files.
+  joblib::native::OutputCapture capture;
+  arrays();
+  EXPECT_THAT(capture.End().out, HasSubstr("1 r table.npy 6\n1\n"));
+}
+
+TEST_F(ApiByExampleTest, ArraysOnThreads) {
+  std::filesystem::current_path(::testing::TempDir());
   parallel_config scope({.backend = "threading"});
   joblib::native::OutputCapture capture;
   arrays();
@@ -98,7 +105,6 @@ TEST_F(ApiByExampleTest, WhatIsNotBuiltYetSaysSo) {
   EXPECT_THAT([] { clusters(); }, SaysNotAvailable("cluster"));
   // As far as its clusters.
   std::filesystem::current_path(::testing::TempDir());
-  parallel_config scope({.backend = "threading"});
   EXPECT_THAT([] { ApiByExampleMain(); }, SaysNotAvailable("cluster"));
   joblib::shutdown();
 }

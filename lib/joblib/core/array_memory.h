@@ -11,11 +11,34 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "joblib/core/shared_slot.h"
 
 namespace joblib::internal {
+
+// How large arrays reach worker processes.
+struct ArrayMapping {
+  std::optional<std::int64_t> max_nbytes;  // Unset: by value.
+  std::string mmap_mode;                   // Empty: by value.
+  std::string temp_folder;                 // Empty: joblib's order.
+};
+
+// The elements of one array, of memory that others may share.
+struct ArrayPiece {
+  std::vector<std::int64_t> key;  // Where they lie in it.
+  std::uint64_t bytes = 0;
+  std::function<void(std::byte*)> write;  // All of them, in a row.
+};
+
+// How another process finds it. 0: not at all, it travels by value.
+struct ArrayRef {
+  std::uint64_t number = 0;
+  bool is_piece = false;  // The elements alone, in a row; else all memory.
+};
 
 struct ArrayMemory {
   ArrayMemory() = default;
@@ -33,6 +56,8 @@ struct ArrayMemory {
   int descriptor = -1;
   // How often it was asked for writing.
   std::atomic<std::uint64_t> writes{0};
+  // By which the process that sent it knows it; 0: it does not.
+  std::uint64_t known_as = 0;
   // A copy that other processes know.
   SharedSlot slot;
 };

@@ -19,6 +19,7 @@
 #include <optional>
 #include <utility>
 
+#include "joblib/core/array_memory.h"
 #include "joblib/core/backend_params.h"
 #include "joblib/core/batch.h"
 #include "joblib/core/thread_state.h"
@@ -234,6 +235,7 @@ struct CallTraits {
   bool is_traced = false;
   std::optional<std::chrono::steady_clock::duration> task_timeout;
   std::int64_t max_retries = 0;
+  ArrayMapping arrays;
   int verbose = 0;  // The backend's own.
   // Parallel's own parameters, those of its scope not included.
   const BackendParams* params = nullptr;

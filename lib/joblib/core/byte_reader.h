@@ -28,6 +28,7 @@ class DecodeError : public std::runtime_error {
 };
 
 class ByteReader;
+struct ArrayMemory;
 
 // Where values are found that travel once to each process (ByteSink::Share).
 class SharedValues {
@@ -39,6 +40,8 @@ class SharedValues {
       std::uint64_t number,
       const std::function<std::shared_ptr<const void>(ByteReader&)>&
           decode) = 0;
+  // The memory of that number (ByteSink::ShareArray). Throws DecodeError.
+  virtual std::shared_ptr<ArrayMemory> FindArray(std::uint64_t number) = 0;
 };
 
 class ByteReader {

@@ -18,6 +18,9 @@
 namespace joblib::internal {
 
 class ByteWriter;
+struct ArrayMemory;
+struct ArrayPiece;
+struct ArrayRef;
 struct SharedSlot;
 
 class ByteSink {
@@ -35,6 +38,14 @@ class ByteSink {
     (void)slot;
     (void)encode;
     return 0;
+  }
+  // The same for the elements of an array. False: they are written in place.
+  virtual bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
+                          const ArrayPiece& piece, ArrayRef* ref) {
+    (void)memory;
+    (void)piece;
+    (void)ref;
+    return false;
   }
 };
 

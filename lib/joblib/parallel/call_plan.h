@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "joblib/core/array_memory.h"
 #include "joblib/core/config.h"
 #include "joblib/core/parallel_backend_base.h"
 #include "joblib/core/stop_token.h"
@@ -32,6 +33,7 @@ struct CallPlan {
   std::optional<StopToken> stop_token;
   std::string trace;  // A file; empty: none.
   std::int64_t max_retries = 0;
+  ArrayMapping arrays;
   int backend_verbose = 0;
   BackendParams backend_params;  // Parallel's own.
   bool caller_may_help = true;

@@ -79,6 +79,7 @@ void Dispatcher::Start() {
   traits.is_traced = trace_file_ != nullptr;
   traits.task_timeout = plan_.task_timeout;
   traits.max_retries = plan_.max_retries;
+  traits.arrays = plan_.arrays;
   traits.verbose = plan_.backend_verbose;
   traits.params = &plan_.backend_params;
   backend_call_ =

@@ -113,6 +113,8 @@ CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
   plan.stop_token = r.stop_token;
   plan.trace = r.trace;
   plan.max_retries = r.max_retries;
+  plan.arrays = {r.max_nbytes, r.mmap_mode.value_or(""),
+                 r.temp_folder.value_or("")};
   plan.backend_verbose = r.backend_verbose();
   plan.backend_params = ConfigureParams();
   plan.keep_backend = session_;

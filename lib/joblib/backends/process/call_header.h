@@ -37,6 +37,20 @@ struct SharedHeader {
   std::uint64_t number, bytes;
 };
 
+enum class ArrayMode : std::uint8_t {
+  kShared,  // Anonymous memory: no map of a file.
+  kRead,
+  kReadWrite,
+  kCopyOnWrite,
+};
+// The request that announces the memory of an array; then comes its filename.
+struct ArrayHeader {
+  std::uint64_t number;
+  std::uint64_t offset, bytes;  // In the file.
+  ArrayMode mode;
+  std::uint8_t is_copy;  // Made for the workers alone.
+};
+
 }  // namespace joblib::internal
 
 #endif  // JOBLIB_BACKENDS_PROCESS_CALL_HEADER_H_

@@ -126,6 +126,7 @@ enum class RequestKind : std::uint16_t {
   kForget = 5,  // Such values are not needed any more.
   kInitializer = 6,  // A call to run once.
   kLeave = 7,        // Flush and end.
+  kArray = 8,        // As kShared, for an array.
 };
 enum class ReplyKind : std::uint16_t {
   kDone = 1,     // Final; an encoded result (kTask) or nothing.

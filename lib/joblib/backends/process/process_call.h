@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -175,6 +176,7 @@ class ProcessCall final : public BackendCall,
   int fruitless_deaths_ ABSL_GUARDED_BY(drive_mu_) = 0;
   bool abort_told_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::optional<Clock::time_point> balance_at_ ABSL_GUARDED_BY(drive_mu_);
+  std::vector<std::string> array_warnings_ ABSL_GUARDED_BY(drive_mu_);
   std::vector<Warning> warnings_ ABSL_GUARDED_BY(drive_mu_);
   Waiter waiter_ ABSL_GUARDED_BY(drive_mu_);
 

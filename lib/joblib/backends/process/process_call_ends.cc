@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "joblib/backends/process/keeper.h"
 #include "joblib/backends/process/process_call.h"
+#include "joblib/backends/process/shared_array.h"
 #include "joblib/backends/process/worker_error.h"
 #include "joblib/core/errors.h"
 #include "joblib/core/exception_codec.h"
@@ -48,7 +49,8 @@ bool ProcessCall::DrainFrom(Held& held) {
 }
 
 void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
-  ByteReader in(reply.payload, reply.bytes);
+  KnownArrays arrays;
+  ByteReader in(reply.payload, reply.bytes, &arrays);
   if (reply.kind == ReplyKind::kWarning) {
     Warning warning;
     warning.category = in.GetText();

@@ -73,6 +73,8 @@ void ProcessCall::LeaseAndYield() {
     held.needs_initializer = lease.is_new && pool_->initializer() != nullptr;
     held.since = Clock::now();
     held.link = std::move(lease.link);
+    held.link->arrays = &traits_.arrays;
+    held.link->array_warnings = &array_warnings_;
     held.link->channel().header().bell.store(holder_->bell);
     held.link->channel().header().stop.store(0);
     if (lease.is_new) waiter_.ExpectLong();
@@ -84,6 +86,8 @@ void ProcessCall::GiveBack(std::size_t i) {
   index_taken_[static_cast<std::size_t>(held_[i].index)] = false;
   const bool killed = held_[i].killed;
   const std::shared_ptr<WorkerLink> link = std::move(held_[i].link);
+  link->arrays = nullptr;
+  link->array_warnings = nullptr;
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
   if (killed) {
     pool_->Drop(link, /*replace=*/true);  // Its end is near.
@@ -205,6 +209,10 @@ void ProcessCall::SendAll() {
     SetRingAt(held);
     held.link->Publish();
   }
+  for (std::string& text : array_warnings_) {
+    warnings_.push_back({"UserWarning", std::move(text)});
+  }
+  array_warnings_.clear();
 }
 
 bool ProcessCall::SendTo(Held& held) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "joblib/core/array_memory.h"
 #include "joblib/core/errors.h"
 #include "joblib/core/exception_codec.h"
 #include "native/shared_futex.h"
@@ -78,6 +79,12 @@ std::byte* ReplyWriter::Grow(std::byte* begin, std::size_t used,
   if (used > 0) std::memmove(there, begin, used);
   *end = there + arena_->capacity();
   return there;
+}
+
+bool ReplyWriter::ShareArray(const std::shared_ptr<ArrayMemory>& memory,
+                             const ArrayPiece& /*piece*/, ArrayRef* ref) {
+  *ref = {memory->known_as, /*is_piece=*/false};
+  return ref->number != 0;
 }
 
 void ReplyWriter::Fail(const std::exception_ptr& error) {

@@ -41,6 +41,9 @@ class ReplyWriter final : public ByteSink {
  private:
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override;
+  // Arrays that the parent knows go back by their numbers.
+  bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
+                  const ArrayPiece& piece, ArrayRef* ref) override;
   std::byte* Payload() const { return channel_.result(head_) + sizeof(Frame); }
   void WaitForRoom();
   void WaitForReader();

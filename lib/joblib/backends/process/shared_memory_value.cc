@@ -9,6 +9,7 @@
 #include "absl/base/const_init.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/core/array_memory.h"
 #include "joblib/core/errors.h"
 
 namespace joblib::internal {
@@ -37,6 +38,13 @@ class ValueBytes final : public ByteSink {
                       const std::function<void(ByteWriter&)>& encode) override {
     return share_(slot, encode);
   }
+  bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
+                  const ArrayPiece& /*piece*/, ArrayRef* /*ref*/) override {
+    if (memory->descriptor < 0) return false;
+    throw PicklingError(
+        "A joblib::Array that maps a file or is in shared memory can't travel "
+        "within a joblib::Shared: pass it beside.");
+  }
 
  private:
   HeapBytes heap_;
@@ -45,11 +53,15 @@ class ValueBytes final : public ByteSink {
 
 }  // namespace
 
-SharedMemoryValue::~SharedMemoryValue() {
+std::uint64_t NewSharedNumber() { return next_number++; }
+
+void EndSharedNumber(std::uint64_t number) {
   absl::MutexLock lock(&dead_mu);
   if (dead_numbers == nullptr) dead_numbers = new std::vector<std::uint64_t>;
   dead_numbers->push_back(number);
 }
+
+SharedMemoryValue::~SharedMemoryValue() { EndSharedNumber(number); }
 
 std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
     SharedSlot& slot, const std::function<void(ByteWriter&)>& encode,
@@ -64,7 +76,7 @@ std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
   ByteWriter writer(&bytes, nullptr, nullptr);
   encode(writer);
   auto value = std::make_shared<SharedMemoryValue>();
-  value->number = next_number++;
+  value->number = NewSharedNumber();
   value->bytes = writer.size();
   absl::StatusOr<native::SharedMemory> memory = native::SharedMemory::Create(
       "joblib-shared", std::max<std::size_t>(writer.size(), 1));

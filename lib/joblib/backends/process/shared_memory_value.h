@@ -31,6 +31,9 @@ struct SharedMemoryValue {
                         const std::function<void(ByteWriter&)>&)>& share);
 };
 
+// Numbers by which other processes know values and arrays.
+std::uint64_t NewSharedNumber();
+void EndSharedNumber(std::uint64_t number);
 // The numbers of values that ended since there were `*seen` of them; *seen is
 // then how many there are.
 std::vector<std::uint64_t> DeadNumbersSince(std::size_t* seen);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/process/code_modules.h"
+#include "joblib/backends/process/shared_array.h"
 #include "joblib/backends/process/shared_memory_value.h"
 #include "joblib/backends/process/shipment.h"
 #include "joblib/backends/process/worker_loop.h"
@@ -35,6 +36,7 @@ struct NoRoomNow {};
 
 struct WorkerLink::NeedsShared {
   std::shared_ptr<SharedMemoryValue> value;
+  std::shared_ptr<SharedArray> array = nullptr;
 };
 
 // Writes a request: into the ring, or into the arena once it is too large.
@@ -74,6 +76,17 @@ class WorkerLink::RequestSink final : public ByteSink {
         });
     if (link_.shared.count(value->number) == 0) throw NeedsShared{value};
     return value->number;
+  }
+  bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
+                  const ArrayPiece& piece, ArrayRef* ref) override {
+    std::shared_ptr<SharedArray> array =
+        SharedArray::Of(memory, piece, *link_.arrays, link_.array_warnings);
+    if (array == nullptr) return false;
+    *ref = {array->header.number, array->header.is_copy != 0};
+    if (link_.shared.count(ref->number) == 0) {
+      throw NeedsShared{nullptr, std::move(array)};
+    }
+    return true;
   }
 
  private:
@@ -160,8 +173,17 @@ bool WorkerLink::SendModule(std::uint64_t id) {
 }
 
 bool WorkerLink::SendShared(const NeedsShared& needed) {
-  SharedMemoryValue& value = *needed.value;
   if (!HasRoomInRing()) return false;
+  if (needed.array != nullptr) {
+    const SharedArray& array = *needed.array;
+    if (!socket_.Send(array.header.number, array.descriptor).ok()) return false;
+    shared.insert(array.header.number);
+    return Encode(RequestKind::kArray, 0, [&](ByteWriter& out) {
+      out.Put(array.header);
+      out.PutText(array.filename);
+    });
+  }
+  const SharedMemoryValue& value = *needed.value;
   const absl::Status sent = socket_.Send(value.number, value.memory.fd());
   // Full: the worker empties it as it goes on. Gone: it is dead, as the keeper
   // is about to say.

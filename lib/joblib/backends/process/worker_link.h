@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,7 @@
 #include "absl/status/status.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/channel.h"
+#include "joblib/core/array_memory.h"
 #include "joblib/core/batch_state.h"
 #include "joblib/core/byte_reader.h"
 #include "joblib/core/byte_writer.h"
@@ -144,6 +146,9 @@ class WorkerLink {
 
   // Values that it has; see SharedMemoryValue.
   std::set<std::uint64_t> shared;
+  // Of the leasing call: how arrays travel, and what it is to be warned of.
+  const ArrayMapping* arrays = nullptr;
+  std::vector<std::string>* array_warnings = nullptr;
   std::size_t forgotten = 0;  // Of DeadNumbersSince.
   // Modules that it was told of.
   std::vector<std::uint64_t> modules;

@@ -144,6 +144,10 @@ class WorkerLoop {
         const auto header = in.Get<SharedHeader>();
         return shared_.Take(header.number, header.bytes);
       }
+      case RequestKind::kArray: {
+        const auto header = in.Get<ArrayHeader>();
+        return shared_.TakeArray(header, in.GetText());
+      }
       case RequestKind::kForget:
         while (in.left() > 0) shared_.Forget(in.Get<std::uint64_t>());
         return;
