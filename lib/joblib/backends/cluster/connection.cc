@@ -69,7 +69,8 @@ std::vector<std::shared_ptr<Bridge>> TakeOut(Predicate which) {
   if (connections == nullptr) return taken;
   for (auto i = connections->begin(); i != connections->end();) {
     if (which(i->first)) {
-      taken.push_back(std::move(i->second));
+      // Null: the connection failed.
+      if (i->second != nullptr) taken.push_back(std::move(i->second));
       i = connections->erase(i);
     } else {
       ++i;
