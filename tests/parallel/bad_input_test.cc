@@ -277,13 +277,5 @@ TEST(BadInputTest, ALocalClusterHasAtLeastOneWorker) {
                std::invalid_argument);
 }
 
-TEST(BadInputTest, WhatIsNotBuiltYetSaysSo) {
-  const auto not_built = [](const std::string& what) {
-    return ThrowsMessage<std::runtime_error>(
-        AllOf(HasSubstr("not available in this build"), HasSubstr(what)));
-  };
-  EXPECT_THAT([] { Array<double>::zeros({2}); }, not_built("Array"));
-}
-
 }  // namespace
 }  // namespace joblib
