@@ -25,7 +25,7 @@ namespace joblib::native {
 struct WorkerStart {
   int channel = -1;         // Its shared memory.
   int socket = -1;          // Its end of the socketpair.
-  int bells = -1;           // The page of bells.
+  int bells = -1;           // The page of bells; -1: a stranger's worker.
   std::uint64_t nonce = 0;  // Stands in the channel, too.
 };
 
@@ -54,6 +54,16 @@ void SetWorkerMain(WorkerMain worker_main);
 // can be one (static without the flag, AT_SECURE).
 absl::StatusOr<std::vector<std::string>> WorkerEnvironment(
     const WorkerStart& start, const std::vector<std::string>& environment);
+
+// For another program, maybe on another machine, that starts this one's file as
+// a worker: what has to stand in its environment, once the two words below are
+// replaced by the numbers of the descriptors that it gives it. Such a worker
+// does not die with the thread that started it: it has to watch its socket.
+// Errors: FAILED_PRECONDITION, with what to do: the start of this program does
+// not go through the hook.
+inline constexpr char kChannelWord[] = "CHANNEL";
+inline constexpr char kSocketWord[] = "SOCKET";
+absl::StatusOr<std::string> StrangersMarker();
 
 }  // namespace joblib::native
 

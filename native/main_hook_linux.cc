@@ -24,7 +24,8 @@ namespace {
 
 using Main = int (*)(int, char**, char**);
 
-// version,channel,socket,bells,nonce,module
+// version,channel,socket,bells,nonce,module; bells are 0 (no descriptor that
+// could be inherited) where a stranger started the worker.
 constexpr std::string_view kMarker = "JOBLIB_WORKER=";
 constexpr std::uint64_t kVersion = 1;
 // Its value is a whole entry, "LD_PRELOAD=..." or nothing: put in the place of
@@ -94,10 +95,11 @@ bool ParseMarker(const char* value, Start& start) {
   }
   start.descriptors = {.channel = static_cast<int>(channel),
                        .socket = static_cast<int>(socket),
-                       .bells = static_cast<int>(bells),
+                       .bells = bells == 0 ? -1 : static_cast<int>(bells),
                        .nonce = nonce};
   start.module = module;
-  return IsOpen(start.descriptors.channel) && IsOpen(start.descriptors.bells) &&
+  return IsOpen(start.descriptors.channel) &&
+         (bells == 0 || IsOpen(start.descriptors.bells)) &&
          IsOpen(start.descriptors.socket) && IsSocket(start.descriptors.socket);
 }
 
@@ -149,7 +151,7 @@ void PrepareWorker() {
 }
 
 [[noreturn]] void RunWorker(const WorkerStart& start) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (start.bells >= 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (SocketPeerClosed(start.socket)) _exit(0);  // Nobody is waiting.
   const WorkerMain run = worker_main.load(std::memory_order_acquire);
   if (run == nullptr) {
@@ -301,6 +303,19 @@ bool HookActive() {
 
 bool MainHasBegun() {
   return main_has_begun.load(std::memory_order_acquire) || !HookActive();
+}
+
+absl::StatusOr<std::string> StrangersMarker() {
+  if (IsSecure() || !HookActive()) {
+    return absl::FailedPreconditionError(
+        IsSecure() ? "a program that runs with raised privileges (setuid, "
+                     "capabilities) cannot be started as a worker"
+                   : "this program cannot be started as a worker: its start "
+                     "does not go through joblib. Link the program itself with "
+                     "joblib, a static one with -Wl,--wrap=main");
+  }
+  return absl::StrCat(kMarker, kVersion, ",", kChannelWord, ",", kSocketWord,
+                      ",0,0,", OurModule());
 }
 
 void SetWorkerMain(WorkerMain run) {

@@ -27,6 +27,9 @@ import sys
 # Files outside native/ and wasm/ that may include system headers: tests that
 # drive processes, or compare with what the system itself says.
 SYSTEM_EXCEPTIONS = {
+    "tests/backends/cluster/cluster_tasks.h": "kills processes",
+    "tests/backends/cluster/dask_test.cc": "listens and says nothing",
+    "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",
     "tests/backends/loky/guest_closes_all_test.cc": "closes descriptors",
     "tests/backends/loky/guest_life_test.cc": "forks",
@@ -63,7 +66,7 @@ ROOMS = [
     (r"native/", "native"),
     (r"lib/joblib/core/", "core"),
     (r"lib/joblib/array/", "array"),
-    (r"lib/joblib/backends/(builtin_\w+|no_workers)\.", "builtin_backends"),
+    (r"lib/joblib/backends/(builtin_\w+|no_clusters|no_workers)\.", "builtin_backends"),
     (r"lib/joblib/backends/(\w+)[/.]", r"backends/\1"),
     (r"lib/joblib/parallel/", "parallel"),
     (r"lib/joblib/joblib\.h$", "umbrella"),
@@ -83,6 +86,7 @@ _PARALLEL = [
     "array",
     "native",
     "joblib/backends/builtin_backends.h",
+    "joblib/backends/builtin_clusters.h",
     "backends/platform",
 ]
 # platform.h: what the machine offers, the one header that all of them share.

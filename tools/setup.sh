@@ -3,6 +3,8 @@
 # what is missing, and lays Debian's source tarballs of our C++ dependencies in
 # a cache folder outside the repository, where tools/deps/deps.bzl looks first.
 # A second run takes a moment and changes nothing.
+# The cluster backends are tested on real engines, from pip packages in a virtual
+# environment of their own (350 MB) outside the repository.
 #   tools/setup.sh            what `bazel test //...` needs, in any configuration
 #   tools/setup.sh --bench    also the peers that tools/bench compares with
 #   tools/setup.sh --lint     also clang++, clang-format and clang-tidy
@@ -10,7 +12,7 @@ set -euo pipefail
 
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           openjdk-17-jdk-headless libhwloc-dev libcereal-dev rapidjson-dev
-          libeigen3-dev libtbb-dev pkg-config python3
+          libeigen3-dev libtbb-dev pkg-config python3 python3-venv
           emscripten node-acorn nodejs chromium chromium-driver)
 for arg in "$@"; do
   case "$arg" in
@@ -30,6 +32,10 @@ googletest googletest_1.12.1.orig.tar.gz  81964fe578e9bd7c94dfdb09c8e4d6e6759e19
 benchmark  benchmark_1.7.1.orig.tar.gz    6430e4092653380d9dc4ccb45a1e2dc9259d581f4866dc0759713126056bc1d7
 "
 distdir="${JOBLIB_DISTDIR:-${XDG_CACHE_HOME:-$HOME/.cache}/joblib-distdir}"
+
+engines="dask[distributed]==2026.8.0 ray==2.60.0"
+# Where tests/backends/cluster/engine_python.cc looks.
+engines_dir="$HOME/.cache/joblib-cluster"
 
 say() { echo "setup: $*"; }
 fail() {
@@ -123,5 +129,19 @@ if [ "${#missing[@]}" != 0 ]; then
   missing=($(missing_sources))
   [ "${#missing[@]}" = 0 ] ||
     fail "not of the pinned release: the sources of ${missing[*]}"
+fi
+# The file says which versions are there: written last.
+if [ "$(cat "$engines_dir/installed" 2>/dev/null)" != "$engines" ]; then
+  say "installing $engines into $engines_dir"
+  rm -rf "$engines_dir"
+  log=$(mktemp)
+  # shellcheck disable=SC2086  # Two words.
+  { python3 -m venv "$engines_dir" &&
+    "$engines_dir/bin/python" -m pip install -q $engines; } >"$log" 2>&1 || {
+    cat "$log" >&2
+    fail "installing the cluster engines failed: see above"
+  }
+  rm -f "$log"
+  echo "$engines" >"$engines_dir/installed"
 fi
 say "ready"

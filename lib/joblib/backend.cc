@@ -1,8 +1,8 @@
 #include "joblib/backend.h"
 
-#include <stdexcept>
 #include <utility>
 
+#include "joblib/backends/builtin_clusters.h"
 #include "joblib/backends/platform.h"
 #include "joblib/core/backend_registry.h"
 #include "joblib/core/n_jobs.h"
@@ -23,13 +23,6 @@ ActiveBackend Active() {
   return {std::move(choice.backend), std::move(choice.n_jobs)};
 }
 
-[[noreturn]] void NotBuilt(const char* name) {
-  throw std::runtime_error(
-      std::string("The ") + name +
-      " backend (clusters) is not available in this build of joblib. Use "
-      "backend=\"threading\".");
-}
-
 }  // namespace
 
 void register_parallel_backend(const std::string& name, BackendFactory factory,
@@ -37,8 +30,8 @@ void register_parallel_backend(const std::string& name, BackendFactory factory,
   internal::Registry().Register(name, std::move(factory), make_default);
 }
 
-void register_ray() { NotBuilt("ray"); }
-void register_dask() { NotBuilt("dask"); }
+void register_ray() { internal::RegisterRay(internal::Registry()); }
+void register_dask() { internal::RegisterDask(internal::Registry()); }
 
 ActiveBackend get_active_backend() { return Active(); }
 

@@ -29,8 +29,10 @@ using BackendFactory =
 void register_parallel_backend(const std::string& name, BackendFactory factory,
                                bool make_default = false);
 
-// Make the cluster backends known by name. Throw std::runtime_error: they are
-// not available in this build.
+// Make the cluster backends known by name: README.md, "On a cluster". A scope
+// of "dask" does it by itself, as in joblib. Where there are no processes
+// (WebAssembly) register_ray throws std::runtime_error, and "dask" stays
+// unknown.
 void register_ray();
 void register_dask();
 

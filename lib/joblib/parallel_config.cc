@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/builtin_backends.h"
+#include "joblib/backends/builtin_clusters.h"
 #include "joblib/backends/platform.h"
 #include "joblib/core/backend_access.h"
 #include "joblib/core/backend_registry.h"
@@ -40,10 +41,13 @@ std::shared_ptr<ParallelBackendBase> ScopeBackend(const ConfigOptions& options,
   }
   if (choice.instance == nullptr && choice.name == "dask" &&
       !internal::Registry().Has("dask")) {
-    throw std::invalid_argument(
-        "You are trying to use 'dask' as a joblib parallel backend but dask is "
-        "not installed. Please install dask to fix this error. (The dask "
-        "backend is not available in this build of joblib.)");
+    internal::RegisterDask(internal::Registry());  // As joblib does, only here.
+    if (!internal::Registry().Has("dask")) {
+      throw std::invalid_argument(
+          "You are trying to use 'dask' as a joblib parallel backend but dask "
+          "is not installed. Please install dask to fix this error. (There are "
+          "no processes on this platform.)");
+    }
   }
   const bool stands_in = choice.instance == nullptr &&
                          internal::IsProcessBackend(choice.name) &&

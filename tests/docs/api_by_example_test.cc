@@ -8,6 +8,7 @@
 #undef main
 #pragma GCC diagnostic pop
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "gmock/gmock.h"
@@ -24,10 +25,6 @@ using ::testing::ThrowsMessage;
 
 class ApiByExampleTest : public ::testing::Test {
  protected:
-  static auto SaysNotAvailable(const char* what) {
-    return ThrowsMessage<std::runtime_error>(::testing::AllOf(
-        HasSubstr("not available in this build"), HasSubstr(what)));
-  }
   const joblib::testing::WarningCollector warnings_;
 };
 
@@ -101,11 +98,18 @@ TEST_F(ApiByExampleTest, ArraysOnThreads) {
   EXPECT_THAT(capture.End().out, HasSubstr("1 r table.npy 6\n1\n"));
 }
 
-TEST_F(ApiByExampleTest, WhatIsNotBuiltYetSaysSo) {
-  EXPECT_THAT([] { clusters(); }, SaysNotAvailable("cluster"));
+// With the engines: tests/backends/cluster.
+TEST_F(ApiByExampleTest, ClustersNeedPythonAndProcesses) {
+  setenv("JOBLIB_PYTHON", "/no/such/python", 1);
+  const char* const what = joblib::internal::OwnPlatform().processes
+                               ? "/no/such/python"
+                               : "need processes";
+  EXPECT_THAT([] { clusters(); },
+              ThrowsMessage<std::runtime_error>(HasSubstr(what)));
   // As far as its clusters.
   std::filesystem::current_path(::testing::TempDir());
-  EXPECT_THAT([] { ApiByExampleMain(); }, SaysNotAvailable("cluster"));
+  EXPECT_THAT([] { ApiByExampleMain(); },
+              ThrowsMessage<std::runtime_error>(HasSubstr(what)));
   joblib::shutdown();
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "joblib/backends/builtin_clusters.h"
 #include "joblib/backends/builtin_workers.h"
 #include "joblib/backends/loky/loky_call.h"
 #include "joblib/backends/platform.h"
@@ -95,6 +96,7 @@ void ResetRegistryForTest() { delete the_registry.exchange(NewRegistry()); }
 void ShutdownBackends() {
   ThreadPool::Get().Shrink();
   ShutdownLoky();
+  ShutdownClusters();
 }
 
 }  // namespace joblib::internal

@@ -1,6 +1,7 @@
 #include "joblib/backends/builtin_workers.h"
 
 #include "joblib/backends/builtin_backends.h"
+#include "joblib/backends/cluster/stream_worker.h"
 #include "joblib/backends/multiprocessing/multiprocessing_call.h"
 #include "joblib/backends/platform.h"
 #include "joblib/backends/process/code_modules.h"
@@ -14,6 +15,7 @@ namespace {
 
 void ServeAsWorker(const native::WorkerStart& start) {
   SetProcessKind(ProcessKind::kLokyWorker);
+  if (start.bells < 0) RunStreamWorker(start);
   RunWorker(start, DefaultTaskConfig);
 }
 

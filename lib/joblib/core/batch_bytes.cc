@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -139,6 +141,64 @@ void SetShippedTaskConfig(ShippedTaskConfig task_config) {
   the_task_config.store(task_config);
 }
 
+std::string RunBatchBytes(const std::string& bytes,
+                          const std::function<void(std::uint32_t)>& begins,
+                          std::chrono::nanoseconds task_timeout) {
+  ByteReader in(bytes.data(), bytes.size());
+  CodeRefs& code = TheCodeRefs();
+  CheckHeader(kCalls, "bytes()", in);
+  if (code.Find(in.Get<CodeRef>()) !=
+      reinterpret_cast<const void*>(&Landmark)) {
+    throw DecodeError(
+        "These bytes of joblib::Batch::bytes() are of another build of the "
+        "program: both sides have to be the same one.");
+  }
+  const auto run = reinterpret_cast<ShippedCallRunner>(
+      const_cast<void*>(code.Find(in.Get<CodeRef>())));
+  const bool errors_are_values = in.Get<std::uint8_t>() != 0;
+  const auto n = in.Get<std::uint32_t>();
+  HeapBytes reply;
+  ByteWriter& out = reply.writer();
+  PutHeader(kReplies, out);
+  const std::size_t count_at = out.size();
+  out.Put(n);
+  const ShippedTaskConfig task_config = the_task_config.load();
+  const ConfigRef config =
+      task_config != nullptr ? task_config(/*nesting_level=*/1) : ConfigRef();
+  std::uint32_t done = 0;
+  for (bool ok = true; done < n && (ok || errors_are_values); ++done) {
+    std::size_t length;
+    const std::byte* const call = TakePart(in, &length);
+    const std::size_t ok_at = out.size();
+    out.Put(std::uint8_t{1});
+    LengthBefore result(out);
+    std::exception_ptr error;
+    if (begins) begins(done);
+    {
+      TaskContext task;
+      if (task_timeout.count() > 0) {
+        task.deadline = std::chrono::steady_clock::now() + task_timeout;
+      }
+      const ThreadStateScope scope(config, &task);
+      try {
+        ByteReader part(call, length);
+        run(part, out);
+      } catch (...) {
+        error = std::current_exception();
+      }
+    }
+    ok = error == nullptr;
+    if (!ok) {
+      result.Restart();
+      out.begin()[ok_at] = std::byte{0};
+      EncodeException(error, out);
+    }
+    result.End();
+  }
+  std::memcpy(out.begin() + count_at, &done, sizeof done);
+  return reply.Text();
+}
+
 }  // namespace internal
 
 std::string Batch::bytes() const {
@@ -164,57 +224,7 @@ std::string Batch::bytes() const {
 }
 
 std::string Batch::run_bytes(const std::string& bytes) {
-  internal::ByteReader in(bytes.data(), bytes.size());
-  internal::CodeRefs& code = internal::TheCodeRefs();
-  internal::CheckHeader(internal::kCalls, "bytes()", in);
-  if (code.Find(in.Get<internal::CodeRef>()) !=
-      reinterpret_cast<const void*>(&internal::Landmark)) {
-    throw internal::DecodeError(
-        "These bytes of joblib::Batch::bytes() are of another build of the "
-        "program: both sides have to be the same one.");
-  }
-  const auto run = reinterpret_cast<internal::ShippedCallRunner>(
-      const_cast<void*>(code.Find(in.Get<internal::CodeRef>())));
-  const bool errors_are_values = in.Get<std::uint8_t>() != 0;
-  const auto n = in.Get<std::uint32_t>();
-  internal::HeapBytes reply;
-  internal::ByteWriter& out = reply.writer();
-  internal::PutHeader(internal::kReplies, out);
-  const std::size_t count_at = out.size();
-  out.Put(n);
-  const internal::ShippedTaskConfig task_config =
-      internal::the_task_config.load();
-  const internal::ConfigRef config = task_config != nullptr
-                                         ? task_config(/*nesting_level=*/1)
-                                         : internal::ConfigRef();
-  std::uint32_t done = 0;
-  for (bool ok = true; done < n && (ok || errors_are_values); ++done) {
-    std::size_t length;
-    const std::byte* const call = internal::TakePart(in, &length);
-    const std::size_t ok_at = out.size();
-    out.Put(std::uint8_t{1});
-    internal::LengthBefore result(out);
-    std::exception_ptr error;
-    {
-      const internal::TaskContext task;
-      const internal::ThreadStateScope scope(config, &task);
-      try {
-        internal::ByteReader part(call, length);
-        run(part, out);
-      } catch (...) {
-        error = std::current_exception();
-      }
-    }
-    ok = error == nullptr;
-    if (!ok) {
-      result.Restart();
-      out.begin()[ok_at] = std::byte{0};
-      internal::EncodeException(error, out);
-    }
-    result.End();
-  }
-  std::memcpy(out.begin() + count_at, &done, sizeof done);
-  return reply.Text();
+  return internal::RunBatchBytes(bytes, nullptr, {});
 }
 
 void Batch::finish(const std::string& reply) {

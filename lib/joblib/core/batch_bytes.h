@@ -1,6 +1,12 @@
-// What Batch::run_bytes() needs of the process that calls it.
+// What Batch::run_bytes() needs of the process that calls it, and what more it
+// can do for a worker of ours.
 #ifndef JOBLIB_CORE_BATCH_BYTES_H_
 #define JOBLIB_CORE_BATCH_BYTES_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
 
 #include "joblib/core/config.h"
 
@@ -9,6 +15,13 @@ namespace joblib::internal {
 // The configuration of tasks at a nesting level. Without one: the default.
 using ShippedTaskConfig = ConfigRef (*)(int nesting_level);
 void SetShippedTaskConfig(ShippedTaskConfig task_config);
+
+// As Batch::run_bytes(). `begins`, if any, is called before each task, with its
+// place in the batch. With a `task_timeout` (not 0) the tasks can ask whether
+// theirs is over; it is whoever called that has to end them.
+std::string RunBatchBytes(const std::string& bytes,
+                          const std::function<void(std::uint32_t)>& begins,
+                          std::chrono::nanoseconds task_timeout);
 
 }  // namespace joblib::internal
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "joblib/backends/builtin_backends.h"
+#include "joblib/backends/builtin_clusters.h"
 #include "joblib/core/type_name.h"
 #include "joblib/core/warning.h"
 
@@ -28,8 +29,8 @@ bool Is(const ParallelBackendBase& backend) {
   return typeid(backend) == typeid(B);
 }
 
-const std::array<Support, 4>& Table() {
-  static const auto* const table = new std::array<Support, 4>{{
+const std::array<Support, 6>& Table() {
+  static const auto* const table = new std::array<Support, 6>{{
       {Is<SequentialBackend>, false, false, {}},
       {Is<ThreadingBackend>, false, false, {"caller_runs"}},
       {Is<LokyBackend>,
@@ -38,6 +39,13 @@ const std::array<Support, 4>& Table() {
        {"idle_worker_timeout", "initializer"},
        "timeout"},
       {Is<MultiprocessingBackend>, true, false, {}},
+      {IsDask,
+       true,
+       false,
+       {"scheduler_host", "wait_for_workers_timeout", "connect_timeout",
+        "python", "resources", "priority", "workers", "retries",
+        "allow_other_workers"}},
+      {IsRay, true, false, {"ray_remote_args", "connect_timeout", "python"}},
   }};
   return *table;
 }

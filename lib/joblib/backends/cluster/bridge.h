@@ -1,0 +1,73 @@
+// Bridge: the Python process beside this program that speaks with a cluster by
+// the engine's own client (bridge.py), from here.
+//
+// It ends with the program, however that ends. Thread-safety: any thread.
+#ifndef JOBLIB_BACKENDS_CLUSTER_BRIDGE_H_
+#define JOBLIB_BACKENDS_CLUSTER_BRIDGE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "joblib/backends/cluster/frames.h"
+#include "native/companion.h"
+
+namespace joblib::internal {
+
+using BridgeFrame = Frame<FrameKind>;
+
+class Bridge : public std::enable_shared_from_this<Bridge> {
+ public:
+  // Starts `python` with the sources; empty: JOBLIB_PYTHON, else python3.
+  // Throws std::runtime_error: no such interpreter.
+  static std::shared_ptr<Bridge> Start(const std::string& python);
+  Bridge(const Bridge&) = delete;
+
+  std::uint64_t NextId() { return next_id_.fetch_add(1); }
+  // Where no answer comes.
+  void Send(FrameKind kind, std::uint64_t id, std::string_view first,
+            std::string_view second = {});
+  // `answer` is called once, on the bridge's own thread: it must not wait.
+  void Ask(FrameKind kind, std::uint64_t id, std::string_view first,
+           std::string_view second, std::function<void(BridgeFrame)> answer);
+  // The text of an answer. Throws what the bridge failed with (see
+  // BridgeError), and TimeoutError after `limit`: then the bridge is ended.
+  std::string AskAndWait(FrameKind kind, const std::string& body,
+                         std::chrono::seconds limit);
+
+  // Whether it has ended or is about to: nothing more can be asked.
+  bool gone() const { return gone_.load(); }
+  // Has it clean up and end.
+  void Leave();
+  // Waits for its end; after `limit` ends it.
+  void WaitUntilGone(std::chrono::seconds limit);
+  std::int64_t pid() const { return process_.pid(); }
+
+ private:
+  explicit Bridge(native::Companion process) : process_(std::move(process)) {}
+  void ReadFrames();
+
+  const native::Companion process_;
+  std::atomic<std::uint64_t> next_id_{1};
+  std::atomic<bool> gone_{false};
+  absl::Mutex write_mu_;
+  absl::Mutex mu_;
+  std::map<std::uint64_t, std::function<void(BridgeFrame)>> asked_
+      ABSL_GUARDED_BY(mu_);
+  bool reaped_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+// What a kFailed or kGone frame says, as the exception that the program gets.
+std::exception_ptr BridgeError(const BridgeFrame& frame);
+
+}  // namespace joblib::internal
+
+#endif  // JOBLIB_BACKENDS_CLUSTER_BRIDGE_H_

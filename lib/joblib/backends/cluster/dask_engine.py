@@ -1,0 +1,231 @@
+"""The bridge's Dask half: batches as Dask tasks, by Dask's own client."""
+
+import asyncio
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import time
+import types
+import uuid
+import warnings
+
+import joblib_sidecar as sidecar
+
+PIP = "python -m pip install 'dask[distributed]'"
+LOST_SECONDS = 5  # A client that reconnects for so long has lost its scheduler.
+
+
+def no_worker(seconds):
+    if not seconds:
+        return "DaskDistributedBackend has no active worker."
+    return (
+        "DaskDistributedBackend has no worker after %g seconds. Make sure that "
+        "workers are started and can properly connect to the scheduler and "
+        "increase the joblib/dask connection timeout with:\n\n"
+        "parallel_config({.backend = \"dask\", .backend_params = "
+        "{{\"wait_for_workers_timeout\", %g}}})" % (seconds, max(10, 2 * seconds))
+    )
+
+
+class Engine:
+    """One connection to a Dask scheduler."""
+
+    def __init__(self, config, program):
+        self.config = config
+        self.program = program
+        self.address = config["address"]
+        self.timeout = config["timeout"]
+        self.name = "joblib-" + uuid.uuid4().hex
+        self.futures = {}
+
+    async def connect(self):
+        from distributed import Client
+        from distributed.diagnostics.plugin import (
+            SchedulerUploadFile,
+            UploadFile,
+        )
+
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module="distributed")
+        try:
+            # wait_for: a peer that accepts and says nothing defeats the
+            # client's own limit.
+            self.client = await asyncio.wait_for(
+                Client(
+                    self.address,
+                    asynchronous=True,
+                    timeout=self.timeout,
+                    set_as_default=False,
+                    name=self.name,
+                ),
+                self.timeout + 1,
+            )
+        except (OSError, asyncio.TimeoutError, TimeoutError) as error:
+            raise ConnectionError(
+                "There is no Dask scheduler at %s: no answer within %g seconds "
+                "(%s). Start one, or give its address as scheduler_host."
+                % (self.address, self.timeout, type(error).__name__)
+            ) from None
+        text = sidecar.SOURCE
+        module = "joblib_sidecar_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        # What tasks refer to: under a name that no other version has.
+        self.remote = types.ModuleType(module)
+        sys.modules[module] = self.remote
+        exec(compile(text, module + ".py", "exec"), self.remote.__dict__)
+        self.shipped = dict(
+            digest=self.program.digest,
+            marker=self.program.marker,
+            facts=sidecar.facts(),
+            file="%s-%s.tar" % (self.name, self.program.digest[:16]),
+        )
+        self.plugins = []
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, module + ".py")
+            with open(source, "w", encoding="utf-8") as out:
+                out.write(text)
+            archive = os.path.join(folder, self.shipped["file"])
+            with open(archive, "wb") as out:
+                out.write(self.program.archive)
+            # The scheduler unpickles task graphs: it needs the module, too.
+            # Names of this client: they are taken away when it leaves.
+            await self.plug(SchedulerUploadFile(source, load=True), "scheduler")
+            await self.plug(UploadFile(source, load=True), "sidecar")
+            await self.plug(UploadFile(archive, load=False), "program")
+        await self.sweep()
+
+    async def plug(self, plugin, what):
+        name = "%s-%s" % (self.name, what)
+        await self.client.register_plugin(plugin, name=name)
+        self.plugins.append((name, what == "scheduler"))
+
+    async def sweep(self):
+        """Removes what clients of ours that were killed have left."""
+        clients, on_workers, on_scheduler = await self.client.run_on_scheduler(
+            self.remote.dask_survey
+        )
+        # A client's id: "Client-", its name, and a number.
+        size = len(self.name)
+        alive = {
+            client[client.index("joblib-") :][:size]
+            for client in clients
+            if "joblib-" in client
+        }
+        if self.name not in alive:
+            return  # Another Dask names its clients otherwise.
+        await self.client.run(self.remote.keep, list(alive))
+        for name in on_workers:
+            if name.startswith("joblib-") and name[:size] not in alive:
+                await self.client.unregister_worker_plugin(name)
+        for name in on_scheduler:
+            if name.startswith("joblib-") and name[:size] not in alive:
+                await self.client.unregister_scheduler_plugin(name)
+
+    async def watch(self):
+        """Returns when the scheduler is lost."""
+        last_seen = time.monotonic()
+        while True:
+            await asyncio.sleep(0.5)
+            if self.client.status == "running":
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > LOST_SECONDS:
+                return
+
+    async def threads(self):
+        ncores = await self.client.scheduler.ncores()
+        return sum(ncores.values())
+
+    async def n_jobs(self, seconds):
+        n = await self.threads()
+        if n == 0 and seconds:
+            # May make an adaptive cluster start workers.
+            probe = self.client.submit(time.time, pure=False)
+            try:
+                await asyncio.wait_for(probe, seconds)
+            except (asyncio.TimeoutError, TimeoutError):
+                probe.release()
+                raise TimeoutError(no_worker(seconds)) from None
+            n = await self.threads()
+        if n == 0:
+            raise TimeoutError(no_worker(seconds))
+        return n
+
+    def call(self, options):
+        return options
+
+    async def run(self, ident, call, n_tasks, payload):
+        token = "batch_of_%s_%d_calls-%s" % (
+            self.config["program"],
+            n_tasks,
+            uuid.uuid4().hex,
+        )
+        future = self.client.submit(
+            self.remote.dask_run,
+            token,
+            self.name,
+            self.shipped,
+            payload,
+            call["task_timeout"],
+            key=token,
+            pure=False,
+            **call["submit"]
+        )
+        self.futures[ident] = future
+        try:
+            return await future
+        except asyncio.CancelledError as error:
+            if ident not in self.futures:
+                return sidecar.CANCELLED
+            raise ConnectionError(
+                "The connection to the Dask scheduler at %s was lost (%s)."
+                % (self.address, error)
+            ) from None
+        finally:
+            self.futures.pop(ident, None)
+            future.release()
+
+    async def cancel(self, idents):
+        found = [self.futures.pop(i) for i in idents if i in self.futures]
+        if not found:
+            return
+        # Tombstones first: a queued task could start between the two.
+        await self.client.run(self.remote.cancel, [f.key for f in found])
+        await self.client.cancel(found, force=True)
+
+    async def close(self):
+        await self.client.run(self.remote.drop, self.name)
+        for name, is_scheduler in self.plugins:
+            if is_scheduler:
+                await self.client.unregister_scheduler_plugin(name)
+            else:
+                await self.client.unregister_worker_plugin(name)
+        await self.client.close(2)
+
+
+class LocalCluster:
+    """Not a connection, but a scheduler and its workers beside the program."""
+
+    def __init__(self, config):
+        self.options = dict(dashboard_address=None)
+        self.options.update(config["cluster"])
+
+    async def connect(self):
+        from distributed import LocalCluster as Cluster
+
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self.cluster = await Cluster(
+            asynchronous=True, silence_logs=logging.CRITICAL, **self.options
+        )
+
+    def described(self):
+        link = self.cluster.dashboard_link
+        if self.options["dashboard_address"] is None:
+            link = ""
+        return "%s\n%s" % (self.cluster.scheduler_address, link)
+
+    async def watch(self):
+        await asyncio.Event().wait()
+
+    async def close(self):
+        await self.cluster.close()

@@ -1,0 +1,142 @@
+"""The bridge's Ray half: batches as plain Ray tasks, by Ray's own client."""
+
+import asyncio
+import hashlib
+import os
+import secrets
+import socket
+import uuid
+
+import joblib_sidecar as sidecar
+
+PIP = "python -m pip install ray"
+
+
+class Engine:
+    """One connection to a Ray cluster."""
+
+    def __init__(self, config, program):
+        self.config = config
+        self.program = program
+        self.address = config["address"]
+        self.timeout = config["timeout"]
+        self.name = "joblib-" + uuid.uuid4().hex
+        self.refs = {}
+        self.waiting = set()  # For one of the call's slots.
+
+    def probe(self):
+        """Ray's own connect would try for a minute, and then end the process."""
+        host, _, port = self.address.rpartition(":")
+        if host.startswith("ray://") or not port.isdigit():
+            return
+        try:
+            socket.create_connection((host, int(port)), self.timeout).close()
+        except OSError as error:
+            raise ConnectionError(
+                "There is no Ray cluster at %s: no answer within %g seconds (%s)."
+                " Start one, or leave RAY_ADDRESS unset to have one here."
+                % (self.address, self.timeout, type(error).__name__)
+            ) from None
+
+    async def connect(self):
+        if self.address == "local":
+            # A token of this cluster's own: Ray would leave one in the home
+            # folder.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        import ray
+
+        self.ray = ray
+        self.probe()
+        ray.init(
+            address=self.address,
+            log_to_driver=False,
+            logging_level="CRITICAL",
+            include_dashboard=False if self.address == "local" else None,
+        )
+        self.archive = ray.put(self.program.archive)
+        text = sidecar.SOURCE
+        module = "joblib_sidecar_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        shipped = dict(
+            digest=self.program.digest,
+            marker=self.program.marker,
+            facts=sidecar.facts(),
+        )
+        client = self.name
+
+        def ray_run(token, archive, payload, task_timeout):
+            import sys
+            import types
+
+            import ray
+
+            remote = sys.modules.get(module)
+            if remote is None:
+                remote = types.ModuleType(module)
+                exec(compile(text, module + ".py", "exec"), remote.__dict__)
+                sys.modules[module] = remote
+            return remote.run(
+                token,
+                client,
+                shipped,
+                lambda: ray.get(archive[0]),
+                payload,
+                task_timeout,
+            )
+
+        self.remote = ray_run
+
+    def is_lost(self):
+        return not self.ray.is_initialized()
+
+    async def watch(self):
+        while not self.is_lost():
+            await asyncio.sleep(0.5)
+
+    async def n_jobs(self, seconds):
+        return int(self.ray.cluster_resources().get("CPU", 0))
+
+    def call(self, options):
+        arguments = dict(num_cpus=1, max_retries=3)
+        arguments.update(options["submit"])
+        return dict(
+            options,
+            function=self.ray.remote(self.remote).options(**arguments),
+            slots=asyncio.Semaphore(options["n_jobs"]),
+        )
+
+    async def run(self, ident, call, n_tasks, payload):
+        token = uuid.uuid4().hex
+        self.waiting.add(ident)
+        async with call["slots"]:
+            if ident not in self.waiting:
+                return sidecar.CANCELLED
+            self.waiting.discard(ident)
+            return await self.run_now(token, ident, call, payload)
+
+    async def run_now(self, token, ident, call, payload):
+        # In a list: Ray would fetch a bare reference for every task.
+        ref = call["function"].remote(
+            token, [self.archive], payload, call["task_timeout"]
+        )
+        self.refs[ident] = ref
+        try:
+            return await ref
+        except BaseException:
+            if ident not in self.refs:
+                return sidecar.CANCELLED
+            raise
+        finally:
+            self.refs.pop(ident, None)
+
+    async def cancel(self, idents):
+        for ident in idents:
+            self.waiting.discard(ident)
+            ref = self.refs.pop(ident, None)
+            if ref is not None:
+                # By force: the worker goes, and with it the program that it
+                # keeps. Without, a running task would end when it likes.
+                self.ray.cancel(ref, force=True)
+
+    async def close(self):
+        self.ray.shutdown()

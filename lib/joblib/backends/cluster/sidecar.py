@@ -1,0 +1,416 @@
+"""On a worker of the engine: keeps the shipped program running as worker
+processes and has them run batches.
+
+Standard library only, and any Python from 3.8 on: it is sent as source text.
+A reload (Dask does that when another client brings the same text) keeps STATE.
+"""
+
+import collections
+import errno
+import fcntl
+import hashlib
+import io
+import mmap
+import os
+import platform
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+
+# Frames: magic, type, 0, version, id, length of what follows. Numbers as in
+# stream_worker.cc.
+HEADER = struct.Struct("<IBBHQQ")
+MAGIC = 0x4A4C4231
+VERSION = 1
+READY, RUN, DONE, FAILED = 1, 2, 3, 4
+
+# The first byte of what run() returns.
+REPLY, ERROR, CRASHED, LATE, CANCELLED = b"R", b"E", b"C", b"T", b"X"
+
+SLICE_MS = 200  # Ray's cancel arrives between bytecodes: no long waits in C.
+START_SECONDS = 60
+IDLE_SECONDS = 60
+TOMBSTONES = 100000
+PAGE = struct.Struct("<Iiq")  # Task + 1, unused, its start in nanoseconds.
+
+try:
+    STATE
+except NameError:
+
+    class STATE:
+        lock = threading.Lock()
+        start_lock = threading.Lock()
+        programs = {}  # Digest -> Program.
+        running = {}  # Token -> Child.
+        cancelled = collections.OrderedDict()  # Tokens.
+        reaper = None
+
+
+class Refused(Exception):
+    """This machine cannot run the program."""
+
+
+def facts():
+    """What a program's machine code depends on."""
+    return {"machine": platform.machine(), "libc": platform.libc_ver()[1]}
+
+
+def numbers(version):
+    return [int(n) for n in version.split(".") if n.isdigit()]
+
+
+def check(needed, here):
+    """Refuses a machine that cannot run the program."""
+    where = "on the cluster's node %s" % platform.node()
+    if here["machine"] != needed["machine"]:
+        raise Refused(
+            "The program is for %s and cannot run %s, which is %s. Use workers "
+            "of the program's architecture."
+            % (needed["machine"], where, here["machine"])
+        )
+    if numbers(here["libc"]) < numbers(needed["libc"]):
+        raise Refused(
+            "The program was started with glibc %s and cannot run %s, which has "
+            "glibc %s. Build the program for the older one, or use newer nodes."
+            % (needed["libc"], where, here["libc"] or "none")
+        )
+
+
+class Program:
+    """A shipped program: a folder with its files, and its idle processes."""
+
+    def __init__(self, digest):
+        self.digest = digest
+        self.clients = set()
+        self.idle = []
+        self.folder = None
+        self.cleaner = None
+
+    def unpack(self, blob):
+        if hashlib.sha256(blob).hexdigest() != self.digest:
+            raise Refused("The shipped program arrived damaged. Call again.")
+        self.folder = tempfile.mkdtemp(prefix="joblib-%d-" % os.getpid())
+        # Removes the folder however this process ends.
+        self.cleaner = subprocess.Popen(
+            ["/bin/sh", "-c", 'cat >/dev/null; rm -rf "$0"', self.folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
+            for member in archive.getmembers():
+                name = os.path.basename(member.name)
+                with open(os.path.join(self.folder, name), "wb") as out:
+                    shutil.copyfileobj(archive.extractfile(member), out)
+                os.chmod(os.path.join(self.folder, name), 0o700)
+
+    def remove(self):
+        for child in self.idle:
+            child.kill()
+        self.idle = []
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.cleaner.stdin.close()
+            self.cleaner.wait()
+            self.folder = None
+
+
+class Child:
+    """The program as a worker process."""
+
+    def __init__(self, program, marker):
+        self.idle_since = 0.0
+        self.page_fd = os.memfd_create("joblib-task", os.MFD_CLOEXEC | 2)
+        os.ftruncate(self.page_fd, mmap.PAGESIZE)
+        # F_ADD_SEALS: neither side can be surprised by a shorter page.
+        fcntl.fcntl(self.page_fd, 1033, 0x1 | 0x2 | 0x4)
+        self.page = mmap.mmap(self.page_fd, mmap.PAGESIZE)
+        self.socket, theirs = socket.socketpair()
+        name, _, value = marker.partition("=")
+        value = value.replace("CHANNEL", str(self.page_fd))
+        value = value.replace("SOCKET", str(theirs.fileno()))
+        environment = dict(os.environ)
+        environment[name] = value
+        libraries = environment.get("LD_LIBRARY_PATH")
+        environment["LD_LIBRARY_PATH"] = program.folder + (
+            ":" + libraries if libraries else ""
+        )
+        for attempt in range(50):
+            try:
+                self.process = subprocess.Popen(
+                    [os.path.join(program.folder, "program")],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(self.page_fd, theirs.fileno()),
+                    env=environment,
+                    start_new_session=True,
+                )
+                break
+            except OSError as error:
+                # Another thread forked while the file was open for writing.
+                if error.errno != errno.ETXTBSY or attempt == 49:
+                    raise
+                time.sleep(0.01)
+        theirs.close()
+        self.poll = select.poll()
+        self.poll.register(self.socket, select.POLLIN)
+        if self.receive(time.monotonic() + START_SECONDS) is None:
+            self.kill()
+            raise Refused(
+                "The program does not start as a worker on the cluster's node "
+                "%s: it ended with %s. Its static constructors run in each "
+                "worker, main() does not; libraries outside of the system's "
+                "folders are shipped along, others must be there."
+                % (platform.node(), self.how_it_ended())
+            )
+
+    def exactly(self, n, deadline):
+        buffer = bytearray(n)
+        view = memoryview(buffer)
+        got = 0
+        while got < n:
+            while not self.poll.poll(self.slice_until(deadline)):
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError
+            try:
+                k = self.socket.recv_into(view[got:])
+            except ConnectionError:
+                return None
+            if k == 0:
+                return None
+            got += k
+        return buffer
+
+    @staticmethod
+    def slice_until(deadline):
+        if deadline is None:
+            return SLICE_MS
+        left = int((deadline - time.monotonic()) * 1000) + 1
+        return max(0, min(SLICE_MS, left))
+
+    def receive(self, deadline=None):
+        """(type, body), or None at the process's end."""
+        header = self.exactly(HEADER.size, deadline)
+        if header is None:
+            return None
+        magic, kind, _, version, _, length = HEADER.unpack(header)
+        if magic != MAGIC or version != VERSION:
+            raise Refused("The worker process speaks another protocol.")
+        body = self.exactly(length, deadline)
+        return None if body is None else (kind, body)
+
+    def run(self, payload, task_timeout):
+        """What the process answered; None: it ended; "late": see LATE."""
+        self.page[: PAGE.size] = PAGE.pack(0, 0, 0)
+        limit = struct.pack("<q", int(task_timeout * 1e9))
+        try:
+            self.socket.sendall(
+                HEADER.pack(MAGIC, RUN, 0, VERSION, 1, 8 + len(payload)) + limit
+            )
+            self.socket.sendall(payload)
+        except OSError:
+            return None
+        if not task_timeout:
+            return self.receive()
+        while True:
+            deadline = time.monotonic() + task_timeout
+            task, started = self.task()
+            if task >= 0:
+                deadline = started / 1e9 + task_timeout
+                if time.monotonic() >= deadline:
+                    return "late"
+            if self.poll.poll(self.slice_until(deadline)):
+                return self.receive()
+
+    def task(self):
+        """The task that runs, and since when; -1: none has begun."""
+        number, _, started = PAGE.unpack(self.page[: PAGE.size])
+        return number - 1, started
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def kill_soon(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+    def kill(self):
+        self.kill_soon()
+        self.process.wait()
+        self.socket.close()
+
+    def close(self):
+        """After kill(), once task() is not asked any more."""
+        if self.page is not None:
+            self.page.close()
+            self.page = None
+            os.close(self.page_fd)
+
+    def how_it_ended(self):
+        code = self.process.wait()
+        if code >= 0:
+            return "exit code %d" % code
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return "signal %d" % -code
+
+
+def end_idle():
+    """A thread's: ends what was idle for long."""
+    while True:
+        time.sleep(IDLE_SECONDS / 4)
+        old = []
+        with STATE.lock:
+            limit = time.monotonic() - IDLE_SECONDS
+            for program in STATE.programs.values():
+                old += [c for c in program.idle if c.idle_since < limit]
+                program.idle = [c for c in program.idle if c.idle_since >= limit]
+        for child in old:
+            child.kill()
+            child.close()
+
+
+def take_child(client, shipped, fetch):
+    digest = shipped["digest"]
+    with STATE.start_lock:
+        with STATE.lock:
+            program = STATE.programs.get(digest)
+        if program is None:
+            check(shipped["facts"], facts())
+            program = Program(digest)
+            program.unpack(fetch())
+            with STATE.lock:
+                STATE.programs[digest] = program
+                if STATE.reaper is None:
+                    STATE.reaper = threading.Thread(target=end_idle, daemon=True)
+                    STATE.reaper.start()
+    while True:
+        with STATE.lock:
+            program.clients.add(client)
+            child = program.idle.pop() if program.idle else None
+        if child is None:
+            return program, Child(program, shipped["marker"])
+        if child.alive():
+            return program, child
+        child.kill()  # It died while idle: no task's fault.
+        child.close()
+
+
+def cancel(tokens):
+    """Kills what runs; what has yet to start finds its tombstone."""
+    with STATE.lock:
+        for token in tokens:
+            STATE.cancelled[token] = True
+            if token in STATE.running:
+                STATE.running[token].kill_soon()  # Its runner reaps it.
+        while len(STATE.cancelled) > TOMBSTONES:
+            STATE.cancelled.popitem(last=False)
+
+
+def is_cancelled(token):
+    with STATE.lock:
+        return STATE.cancelled.pop(token, None) is not None
+
+
+def drop(client):
+    """`client` is gone: so is what only it needed."""
+    gone = []
+    with STATE.lock:
+        for digest, program in list(STATE.programs.items()):
+            program.clients.discard(client)
+            if not program.clients:
+                gone.append(STATE.programs.pop(digest))
+    for program in gone:
+        program.remove()
+
+
+def keep(clients):
+    """Drops all others: those that were killed could not say goodbye."""
+    with STATE.lock:
+        known = set()
+        for program in STATE.programs.values():
+            known |= program.clients
+    for client in known - set(clients):
+        drop(client)
+
+
+def crash(kind, child):
+    """What the client has to know of a process that ended in a batch."""
+    task, _ = child.task()
+    code = child.process.wait()
+    return kind + struct.pack(
+        "<iiqq", max(-code, 0), max(code, 0), task, child.process.pid
+    )
+
+
+def run(token, client, shipped, fetch, payload, task_timeout):
+    """Runs a batch; never raises for what a task did."""
+    if is_cancelled(token):
+        return CANCELLED
+    try:
+        program, child = take_child(client, shipped, fetch)
+    except Refused as error:
+        return ERROR + str(error).encode()
+    except Exception as error:
+        return ERROR + (
+            "A worker of the cluster could not start the program: %s: %s"
+            % (type(error).__name__, error)
+        ).encode()
+    with STATE.lock:
+        STATE.running[token] = child
+    ok = False
+    try:
+        if is_cancelled(token):
+            return CANCELLED
+        answer = child.run(payload, task_timeout)
+        if answer == "late":
+            child.kill()
+            return crash(LATE, child)
+        if answer is None:
+            child.kill()
+            return CANCELLED if is_cancelled(token) else crash(CRASHED, child)
+        ok = True
+        kind, body = answer
+        return (REPLY if kind == DONE else ERROR) + bytes(body)
+    finally:
+        with STATE.lock:
+            STATE.running.pop(token, None)
+            # Its client may have gone meanwhile.
+            keep = ok and STATE.programs.get(program.digest) is program
+            if keep:
+                child.idle_since = time.monotonic()
+                program.idle.append(child)
+        if not keep:
+            child.kill()  # Also after KeyboardInterrupt, Ray's cancel.
+            child.close()
+
+
+def dask_run(token, client, shipped, payload, task_timeout):
+    """The task that Dask sees."""
+    from distributed import get_worker
+
+    def fetch():
+        path = os.path.join(get_worker().local_directory, shipped["file"])
+        with open(path, "rb") as stream:
+            return stream.read()
+
+    return run(token, client, shipped, fetch, payload, task_timeout)
+
+
+def dask_survey(dask_scheduler):
+    """On the scheduler: its clients, and the plugins of its workers and its own."""
+    return (
+        list(dask_scheduler.clients),
+        list(dask_scheduler.worker_plugins),
+        list(dask_scheduler.plugins),
+    )

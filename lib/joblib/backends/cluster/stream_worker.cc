@@ -1,0 +1,140 @@
+#include "joblib/backends/cluster/stream_worker.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "joblib/backends/cluster/frames.h"
+#include "joblib/core/batch_bytes.h"
+#include "joblib/core/outcome.h"
+#include "native/shared_memory.h"
+#include "native/stream.h"
+#include "native/thread.h"
+#include "native/worker_process.h"
+
+namespace joblib::internal {
+namespace {
+
+using Request = Frame<WorkerFrameKind>;
+
+// What the sidecar reads of the task that runs, at any time: PAGE there.
+struct TaskPage {
+  std::atomic<std::int32_t> running{0};  // Its place in the batch + 1; 0: none.
+  std::int32_t unused = 0;
+  std::atomic<std::int64_t> started{0};  // steady_clock, in nanoseconds.
+};
+static_assert(sizeof(TaskPage) == 16);
+
+class StreamWorker {
+ public:
+  StreamWorker(native::Stream stream, TaskPage& page)
+      : stream_(std::move(stream)), page_(page) {}
+
+  [[noreturn]] void Run() {
+    const absl::Status started =
+        native::StartThread([this] { ReadRequests(); }, "joblib-reader");
+    if (!started.ok()) {
+      std::fprintf(stderr, "joblib: this worker process can't start: %s\n",
+                   std::string(started.message()).c_str());
+      native::LeaveWorker(3);
+    }
+    WriteFrame(stream_, WorkerFrameKind::kReady, 0, {});
+    for (;;) Serve(NextRequest());
+  }
+
+ private:
+  // Its own thread: the end of the stream ends a running task, too.
+  void ReadRequests() {
+    while (std::optional<Request> request =
+               ReadFrame<WorkerFrameKind>(stream_)) {
+      absl::MutexLock lock(&mu_);
+      requests_.push_back(*std::move(request));
+    }
+    std::_Exit(0);
+  }
+
+  bool HasRequest() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return !requests_.empty();
+  }
+  Request NextRequest() {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(this, &StreamWorker::HasRequest));
+    Request request = std::move(requests_.front());
+    requests_.pop_front();
+    return request;
+  }
+
+  void Serve(Request request) {
+    std::int64_t limit = 0;
+    std::string answer;
+    WorkerFrameKind kind = WorkerFrameKind::kDone;
+    try {
+      if (request.body.size() < sizeof limit) {
+        throw std::invalid_argument("a request without a batch");
+      }
+      std::memcpy(&limit, request.body.data(), sizeof limit);
+      request.body.erase(0, sizeof limit);
+      answer = RunBatchBytes(
+          request.body, [this](std::uint32_t task) { Begins(task); },
+          std::chrono::nanoseconds(limit));
+    } catch (...) {
+      kind = WorkerFrameKind::kFailed;
+      answer = ExceptionMessage(std::current_exception());
+    }
+    std::cout.flush();
+    std::fflush(stdout);
+    WriteFrame(stream_, kind, request.id, answer);
+  }
+
+  void Begins(std::uint32_t task) {
+    page_.started.store(std::chrono::nanoseconds(
+                            std::chrono::steady_clock::now().time_since_epoch())
+                            .count(),
+                        std::memory_order_relaxed);
+    page_.running.store(static_cast<std::int32_t>(task) + 1,
+                        std::memory_order_release);
+  }
+
+  const native::Stream stream_;
+  TaskPage& page_;
+  absl::Mutex mu_;
+  std::deque<Request> requests_ ABSL_GUARDED_BY(mu_);
+};
+
+[[noreturn]] void Refuse(const absl::Status& status) {
+  std::fprintf(stderr, "joblib: this worker process can't start: %s\n",
+               std::string(status.message()).c_str());
+  native::LeaveWorker(3);
+}
+
+}  // namespace
+
+void RunStreamWorker(const native::WorkerStart& start) {
+  native::IgnoreTerminalSignals();
+  absl::StatusOr<native::SharedMemory> memory =
+      native::SharedMemory::Adopt(start.channel, 0);
+  if (!memory.ok()) Refuse(memory.status());
+  absl::StatusOr<native::Mapping> page =
+      native::Mapping::Map(*memory, 0, memory->bytes());
+  if (!page.ok()) Refuse(page.status());
+  // Never destroyed: the process ends from within.
+  static const native::Mapping* const mapping =
+      new native::Mapping(*std::move(page));
+  auto* const worker =
+      new StreamWorker(native::Stream(start.socket),
+                       *reinterpret_cast<TaskPage*>(mapping->data()));
+  worker->Run();
+}
+
+}  // namespace joblib::internal

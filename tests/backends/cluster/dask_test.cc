@@ -1,0 +1,140 @@
+// The dask backend on a real Dask cluster.
+#define JOBLIB_TEST_ENGINE "dask"
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include "tests/backends/cluster/cluster_contract.h"
+#include "tests/backends/cluster/engine_python.h"
+#include "tests/testing/run_self.h"
+
+namespace joblib::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+TEST_F(OnCluster, NJobsAreTheThreadsOfTheWorkers) {
+  for (const int n_jobs : {2, 7, -1}) EXPECT_EQ(effective_n_jobs(n_jobs), 2);
+}
+
+TEST_F(OnCluster, SubmitOptionsReachDask) {
+  // No worker has such a resource: it waits for one.
+  EXPECT_THROW(Parallel({.timeout = 1.0,
+                         .backend_params = {{"resources", {{"GPU", 1}}}}})(
+                   Calls(2, Twice)),
+               TimeoutError);
+}
+
+TEST_F(OnCluster, WhatAProgramThatWasKilledLeavesGoes) {
+  shutdown();
+  ASSERT_TRUE(Eventually([] { return ProcessesWith("/program") == 0; }));
+  const int bridges = ProcessesWith("joblib-bridge");
+  const ProgramEnd end = RunSelf("--killed " + folder_.string());
+  EXPECT_EQ(end.signal, SIGKILL) << end.output;
+  const auto limit = std::chrono::seconds(20);
+  EXPECT_TRUE(Eventually(
+      [&] { return ProcessesWith("joblib-bridge") == bridges; }, limit));
+  EXPECT_TRUE(Eventually([] { return ProcessesWith("/program") == 0; }, limit));
+}
+
+// A program whose tasks have begun when it is killed.
+int RunKilled(const std::string& folder) {
+  std::thread killer([&] {
+    Eventually([&] { return FilesIn(folder) > 1; }, std::chrono::seconds(60));
+    raise(SIGKILL);
+  });
+  parallel_config scope({.backend = "dask"});
+  Parallel({.batch_size = 1})(
+      each(range(4), [&](int i) { return delayed(Leaves)(60000, folder, i); }));
+  return 1;
+}
+
+TEST(WithoutSchedulerTest, NobodyListens) {
+  parallel_config scope({.backend = "dask",
+                         .backend_params = {{"scheduler_host", "127.0.0.1:9"},
+                                            {"connect_timeout", 1}}});
+  EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
+              ThrowsMessage<BrokenProcessPool>(
+                  AllOf(HasSubstr("no Dask scheduler at 127.0.0.1:9"),
+                        HasSubstr("scheduler_host"))));
+}
+
+TEST(WithoutSchedulerTest, SomebodyListensAndSaysNothing) {
+  const int listening = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t n = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listening, any, n), 0);
+  ASSERT_EQ(listen(listening, 5), 0);
+  ASSERT_EQ(getsockname(listening, any, &n), 0);
+  parallel_config scope(
+      {.backend = "dask",
+       .backend_params = {
+           {"scheduler_host",
+            "127.0.0.1:" + std::to_string(ntohs(address.sin_port))},
+           {"connect_timeout", 1}}});
+  EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
+              ThrowsMessage<BrokenProcessPool>(HasSubstr("no Dask scheduler")));
+  close(listening);
+}
+
+TEST(WithoutPythonTest, SaysWhatIsNeeded) {
+  parallel_config scope({.backend = "dask",
+                         .backend_params = {{"scheduler_host", "127.0.0.1:9"},
+                                            {"python", "no-such-python"}}});
+  EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
+              ThrowsMessage<std::runtime_error>(AllOf(
+                  HasSubstr("no-such-python"), HasSubstr("JOBLIB_PYTHON"))));
+}
+
+TEST(WithoutPythonTest, SaysWhatToInstall) {
+  // An interpreter that sees no packages.
+  const std::string bare = ::testing::TempDir() + "/bare-python";
+  std::ofstream(bare) << "#!/bin/sh\nexec \"$JOBLIB_PYTHON\" -I -S \"$@\"\n";
+  std::filesystem::permissions(bare, std::filesystem::perms::owner_all);
+  parallel_config scope({.backend = "dask",
+                         .backend_params = {{"scheduler_host", "127.0.0.1:9"},
+                                            {"python", bare}}});
+  EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
+              ThrowsMessage<std::runtime_error>(
+                  HasSubstr("-m pip install 'dask[distributed]'")));
+}
+
+TEST(WithoutClusterTest, TheScopeSaysHowToMakeOne) {
+  const ProgramEnd end =
+      RunSelf("--no-scheduler", "env -u DASK_SCHEDULER_ADDRESS");
+  EXPECT_THAT(end.output, AllOf(HasSubstr("To use Joblib with Dask"),
+                                HasSubstr("LocalCluster")));
+}
+
+int RunWithoutScheduler() {
+  try {
+    parallel_config scope({.backend = "dask"});
+  } catch (const std::invalid_argument& error) {
+    std::puts(error.what());
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace joblib::testing
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  joblib::testing::UseEnginePython();
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "--no-scheduler") return joblib::testing::RunWithoutScheduler();
+  if (mode == "--killed" && argc > 2)
+    return joblib::testing::RunKilled(argv[2]);
+  const joblib::dask::LocalCluster cluster({.n_workers = 2});
+  // For the programs that tests start.
+  setenv("DASK_SCHEDULER_ADDRESS", cluster.address().c_str(), 1);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,50 @@
+// The ray backend on a real Ray, which the program starts itself.
+#define JOBLIB_TEST_ENGINE "ray"
+#include <cstdlib>
+
+#include "tests/backends/cluster/cluster_contract.h"
+#include "tests/backends/cluster/engine_python.h"
+
+namespace joblib::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+TEST_F(OnCluster, MoreJobsThanCpusAreRefused) {
+  EXPECT_THAT([] { effective_n_jobs(1000); },
+              ThrowsMessage<std::invalid_argument>(
+                  HasSubstr("there are only 2 CPUs in the ray cluster")));
+}
+
+TEST_F(OnCluster, RemoteArgumentsReachRay) {
+  parallel_config scope(
+      {.backend = "ray",
+       .backend_params = {{"ray_remote_args", {{"num_cpus", 2}}}}});
+  EXPECT_EQ(Parallel()(Calls(4, Twice)), (std::vector<int>{0, 2, 4, 6}));
+  parallel_config refused(
+      {.backend = "ray", .backend_params = {{"ray_remote_args", {{"x", 2}}}}});
+  EXPECT_THROW(Parallel()(Calls(4, Twice)), std::invalid_argument);
+}
+
+TEST_F(OnCluster, NobodyListens) {
+  setenv("RAY_ADDRESS", "127.0.0.1:9", 1);
+  parallel_config scope({.backend = "ray"});
+  unsetenv("RAY_ADDRESS");
+  EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
+              ThrowsMessage<BrokenProcessPool>(
+                  HasSubstr("no Ray cluster at 127.0.0.1:9")));
+}
+
+}  // namespace
+}  // namespace joblib::testing
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  joblib::testing::UseEnginePython();
+  unsetenv("RAY_ADDRESS");
+  joblib::register_ray();
+  const int failed = RUN_ALL_TESTS();
+  joblib::shutdown();
+  return failed;
+}
