@@ -34,8 +34,8 @@ benchmark  benchmark_1.7.1.orig.tar.gz    6430e4092653380d9dc4ccb45a1e2dc9259d58
 distdir="${JOBLIB_DISTDIR:-${XDG_CACHE_HOME:-$HOME/.cache}/joblib-distdir}"
 
 engines="dask[distributed]==2026.8.0 ray==2.60.0"
-# Where tests/backends/cluster/engine_python.cc looks.
-engines_dir="$HOME/.cache/joblib-cluster"
+# Where tests/backends/cluster/engine_python.cc looks: tests have no HOME.
+engines_dir="$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/joblib-cluster"
 
 say() { echo "setup: $*"; }
 fail() {
