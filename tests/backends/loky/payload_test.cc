@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -89,6 +90,26 @@ TEST(PayloadTest, MixedSizes) {
 }
 
 // Both rings are full while the results are unread.
+using Texts = std::vector<std::string>;
+using Nested = std::pair<int, Shared<Texts>>;
+
+// Both workers get both values, though they are encoded but once.
+TEST(PayloadTest, ASharedValueWithinAnother) {
+  const auto begun = SharedCounters::Zeros();
+  const Shared<Nested> outer(Nested(1, Shared<Texts>(Texts{"a", "b"})));
+  const auto sizes =
+      Parallel({.n_jobs = 2, .batch_size = 1})(each(range(2), [&](int) {
+        return delayed(
+            [](const SharedCounters& begun, const Shared<Nested>& outer) {
+              begun.Add();
+              // The other worker has begun, too.
+              if (!begun.AwaitAtLeast(0, 2)) throw std::runtime_error("alone");
+              return outer->second->size();
+            })(begun, outer);
+      }));
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 2}));
+}
+
 TEST(FullChannelTest, ResultsThatNobodyReadsYet) {
   constexpr int kTasks = 300;
   constexpr std::size_t kBytes = 60'000;

@@ -36,7 +36,13 @@ class ValueBytes final : public ByteSink {
   }
   std::uint64_t Share(const std::shared_ptr<SharedSlot>& slot,
                       const std::function<void(ByteWriter&)>& encode) override {
-    return share_(slot, encode);
+    const std::uint64_t number = share_(slot, encode);
+    const std::lock_guard<std::mutex> lock(slot->mu);
+    inner_.push_back(std::static_pointer_cast<SharedMemoryValue>(slot->memory));
+    return number;
+  }
+  std::vector<std::shared_ptr<SharedMemoryValue>> TakeInner() {
+    return std::move(inner_);
   }
   bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
                   const ArrayPiece& /*piece*/, ArrayRef* /*ref*/) override {
@@ -49,6 +55,7 @@ class ValueBytes final : public ByteSink {
  private:
   HeapBytes heap_;
   const Share_& share_;
+  std::vector<std::shared_ptr<SharedMemoryValue>> inner_;
 };
 
 }  // namespace
@@ -97,6 +104,7 @@ std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
     throw PicklingError(std::string(sealed.message()));
   }
   value->memory = *std::move(memory);
+  value->inner = bytes.TakeInner();
   slot.number = value->number;
   slot.memory = value;
   return value;

@@ -20,6 +20,8 @@ struct SharedMemoryValue {
   std::uint64_t number = 0;
   std::uint64_t bytes = 0;
   native::SharedMemory memory;
+  // Values within it: a worker that gets it needs them, too.
+  std::vector<std::shared_ptr<SharedMemoryValue>> inner;
   ~SharedMemoryValue();  // From here on its number is in DeadNumbers.
 
   // The one in `slot`, made at the first question. Throws what `encode` throws,

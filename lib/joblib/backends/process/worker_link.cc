@@ -74,7 +74,7 @@ class WorkerLink::RequestSink final : public ByteSink {
                const std::function<void(ByteWriter&)>& encode_inner) {
           return Share(inner, encode_inner);
         });
-    if (link_.shared.count(value->number) == 0) throw NeedsShared{value};
+    Require(value);
     return value->number;
   }
   bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
@@ -90,6 +90,13 @@ class WorkerLink::RequestSink final : public ByteSink {
   }
 
  private:
+  // The worker has it, and before it what is within it.
+  void Require(const std::shared_ptr<SharedMemoryValue>& value) {
+    if (link_.shared.count(value->number) != 0) return;
+    for (const auto& inner : value->inner) Require(inner);
+    throw NeedsShared{value};
+  }
+
   WorkerLink& link_;
   bool in_arena_ = false;
 };
