@@ -302,6 +302,9 @@ class OneProcess final : public ByteSink, public SharedValues {
     }
     return value.decoded;
   }
+  std::shared_ptr<ArrayMemory> FindArray(std::uint64_t number) override {
+    throw DecodeError("no array " + std::to_string(number));
+  }
   std::size_t n_values() const { return values_.size(); }
 
  private:
