@@ -12,10 +12,10 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -182,9 +182,15 @@ void Round(unsigned seed) {
   for (std::thread& caller : callers) caller.join();
 }
 
-int Descriptors() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<int>(std::distance(begin(all), end(all)));
+// What each descriptor is of.
+std::vector<std::string> Descriptors() {
+  std::vector<std::string> all;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    all.push_back(std::filesystem::read_symlink(entry.path(), error).string());
+  }
+  return all;
 }
 int SharedMaps() {
   std::ifstream maps("/proc/self/maps");
@@ -200,7 +206,7 @@ TEST(ChaosTest, EachTaskEndsOnceAndNothingIsLeft) {
   Round(0);
   shutdown();
   ASSERT_TRUE(Eventually([] { return Children().empty(); }));
-  const int descriptors = Descriptors();
+  const std::size_t descriptors = Descriptors().size();
   const int maps = SharedMaps();
   for (int round = 1; round <= Rounds(); ++round) {
     SCOPED_TRACE("seed " + std::to_string(round));
@@ -214,8 +220,9 @@ TEST(ChaosTest, EachTaskEndsOnceAndNothingIsLeft) {
             (std::vector<std::int64_t>{0, 1, 4}));
   shutdown();
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
-  EXPECT_TRUE(Eventually([&] { return Descriptors() <= descriptors; }))
-      << Descriptors() << " descriptors, " << descriptors << " before";
+  EXPECT_TRUE(Eventually([&] { return Descriptors().size() <= descriptors; }))
+      << ::testing::PrintToString(Descriptors()) << ", " << descriptors
+      << " before";
   EXPECT_TRUE(Eventually([&] { return SharedMaps() <= maps; }))
       << SharedMaps() << " shared maps, " << maps << " before";
 }

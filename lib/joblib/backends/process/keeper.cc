@@ -70,9 +70,10 @@ Keeper& Keeper::Get() {
 void Keeper::Start(std::shared_ptr<WorkerLink> link,
                    std::shared_ptr<const WorkerStarter> starter) {
   link->life.store(WorkerLink::Life::kStarting);
+  std::shared_ptr<ProcessPool> pool = link->pool.lock();
   {
     absl::MutexLock lock(&mu_);
-    new_.push_back({std::move(link), std::move(starter)});
+    new_.push_back({{std::move(link), std::move(pool)}, std::move(starter)});
   }
   Poke();
 }
@@ -106,9 +107,9 @@ void Keeper::Loop() {
     std::optional<Clock::time_point> next = RunTick();
     const Clock::time_point now = Clock::now();
     descriptors.clear();
-    for (const auto& link : kept_) {
-      descriptors.push_back(link->child.pidfd());
-      if (link->child.pidfd() >= 0) continue;
+    for (const Kept& kept : kept_) {
+      descriptors.push_back(kept.link->child.pidfd());
+      if (kept.link->child.pidfd() >= 0) continue;
       if (!next.has_value() || *next > now + kAskForEnds) {
         next = now + kAskForEnds;
       }
@@ -136,44 +137,45 @@ void Keeper::StartNew() {
     absl::MutexLock lock(&mu_);
     starting.swap(new_);
   }
-  for (const New& fresh : starting) StartOne(fresh.link, *fresh.starter);
+  for (New& fresh : starting) StartOne(std::move(fresh.kept), *fresh.starter);
 }
 
-void Keeper::StartOne(const std::shared_ptr<WorkerLink>& link,
-                      const WorkerStarter& starter) {
+void Keeper::StartOne(Kept kept, const WorkerStarter& starter) {
   if (!bells().IsWhole()) RenewBells();
-  absl::StatusOr<native::ChildProcess> child = starter(*link);
-  link->workers_socket = native::DescriptorSocket();
+  WorkerLink& link = *kept.link;
+  absl::StatusOr<native::ChildProcess> child = starter(link);
+  link.workers_socket = native::DescriptorSocket();
   if (!child.ok()) {
-    link->start_error = child.status();
-    End(*link);
+    link.start_error = child.status();
+    End(link);
     return;
   }
-  link->child = *std::move(child);
-  link->started_at = Clock::now();
-  link->pid.store(link->child.pid());
+  link.child = *std::move(child);
+  link.started_at = Clock::now();
+  link.pid.store(link.child.pid());
   WorkerLink::Life starting = WorkerLink::Life::kStarting;
-  link->life.compare_exchange_strong(starting, WorkerLink::Life::kRunning);
-  kept_.push_back(link);
+  link.life.compare_exchange_strong(starting, WorkerLink::Life::kRunning);
+  kept_.push_back(std::move(kept));
 }
 
 void Keeper::KillAsked() {
-  for (const auto& link : kept_) {
-    if (link->kill_asked.exchange(false)) link->child.KillTree();
+  for (const Kept& kept : kept_) {
+    if (kept.link->kill_asked.exchange(false)) kept.link->child.KillTree();
   }
 }
 
 void Keeper::ReapEnded() {
   for (std::size_t i = 0; i < kept_.size();) {
-    const std::optional<native::ExitStatus> status = kept_[i]->child.Poll();
+    const std::optional<native::ExitStatus> status =
+        kept_[i].link->child.Poll();
     if (!status.has_value()) {
       ++i;
       continue;
     }
-    const std::shared_ptr<WorkerLink> link = std::move(kept_[i]);
+    const Kept ended = std::move(kept_[i]);
     kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(i));
-    link->end = *status;
-    End(*link);
+    ended.link->end = *status;
+    End(*ended.link);
   }
 }
 

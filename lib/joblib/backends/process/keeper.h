@@ -42,8 +42,8 @@ class Keeper {
   // In a child that was forked by the keeper's thread: the page it inherited.
   static BellPage TakeBellsAfterFork();
 
-  // Starts `link` (kNew, open) as soon as may be; from then on keeps it until
-  // it has ended and been told.
+  // Starts `link` (kNew, open) as soon as may be; from then on keeps it and its
+  // pool until it has ended and been told.
   void Start(std::shared_ptr<WorkerLink> link,
              std::shared_ptr<const WorkerStarter> starter)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -61,14 +61,17 @@ class Keeper {
   void Poke() { event_.Set(); }
 
  private:
+  struct Kept {
+    std::shared_ptr<WorkerLink> link;
+    std::shared_ptr<ProcessPool> pool;
+  };
   explicit Keeper(BellPage bells) : bells_(new BellPage(std::move(bells))) {}
   // The program closed the page's descriptor: workers from here on get another
   // page. Whoever sleeps on the old one looks again by himself.
   void RenewBells();
   void Loop();
   void StartNew() ABSL_LOCKS_EXCLUDED(mu_);
-  void StartOne(const std::shared_ptr<WorkerLink>& link,
-                const WorkerStarter& starter);
+  void StartOne(Kept kept, const WorkerStarter& starter);
   void KillAsked();
   void ReapEnded();
   void End(WorkerLink& link);
@@ -79,13 +82,13 @@ class Keeper {
   native::Event event_;
   absl::Mutex mu_;
   struct New {
-    std::shared_ptr<WorkerLink> link;
+    Kept kept;
     std::shared_ptr<const WorkerStarter> starter;
   };
   std::vector<New> new_ ABSL_GUARDED_BY(mu_);
   Tick tick_ ABSL_GUARDED_BY(mu_);
   std::function<void(WorkerLink&)> on_end_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::shared_ptr<WorkerLink>> kept_;  // The thread's own.
+  std::vector<Kept> kept_;  // The thread's own.
 };
 
 }  // namespace joblib::internal

@@ -16,7 +16,7 @@
 namespace joblib::internal {
 namespace {
 
-using Pools = std::vector<std::shared_ptr<ProcessPool>>;
+using Pools = std::vector<std::weak_ptr<ProcessPool>>;
 
 constexpr std::chrono::seconds kTimeToLeave{1};
 
@@ -27,17 +27,9 @@ std::atomic<int> fork_generation{0};
 std::optional<ProcessPool::Clock::time_point> TickAll(
     ProcessPool::Clock::time_point now) {
   std::optional<ProcessPool::Clock::time_point> next;
-  Pools gone;  // They end outside of the lock.
   for (const auto& pool : AllPools()) {
     const auto at = pool->Tick(now);
     if (at.has_value() && (!next.has_value() || *at < *next)) next = at;
-    // A call that still uses it may yet start workers.
-    constexpr int kHere = 2;  // `pools` and the copy.
-    if (pool.use_count() == kHere && pool->gone()) gone.push_back(pool);
-  }
-  absl::MutexLock lock(&pools_mu);
-  for (const auto& pool : gone) {
-    pools->erase(std::remove(pools->begin(), pools->end(), pool), pools->end());
   }
   return next;
 }
@@ -74,19 +66,27 @@ std::shared_ptr<ProcessPool> NewPool(ProcessPool::Options options) {
   {
     absl::MutexLock lock(&pools_mu);
     if (pools == nullptr) pools = new Pools;
+    pools->erase(std::remove_if(pools->begin(), pools->end(),
+                                [](const auto& p) { return p.expired(); }),
+                 pools->end());
     pools->push_back(pool);
   }
   keeper.SetTick(TickAll);
   return pool;
 }
 
-Pools AllPools() {
+std::vector<std::shared_ptr<ProcessPool>> AllPools() {
+  std::vector<std::shared_ptr<ProcessPool>> living;
   absl::MutexLock lock(&pools_mu);
-  return pools != nullptr ? *pools : Pools();
+  if (pools == nullptr) return living;
+  for (const auto& weak : *pools) {
+    if (auto pool = weak.lock()) living.push_back(std::move(pool));
+  }
+  return living;
 }
 
 void RetireAllPools() {
-  const Pools all = AllPools();
+  const auto all = AllPools();
   for (const auto& pool : all) pool->Retire();
   for (const auto& pool : all) pool->WaitUntilGone(kTimeToLeave);
 }

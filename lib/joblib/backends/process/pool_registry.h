@@ -12,9 +12,9 @@
 
 namespace joblib::internal {
 
-// A new pool, kept until it is retired and its last worker has gone.
+// A new pool. It lives as long as somebody holds it, and its last worker.
 std::shared_ptr<ProcessPool> NewPool(ProcessPool::Options options);
-// Those that are kept.
+// Those that live.
 std::vector<std::shared_ptr<ProcessPool>> AllPools();
 // Retires all pools; waits until no worker is left but those of running calls.
 void RetireAllPools();

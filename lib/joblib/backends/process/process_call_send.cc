@@ -28,10 +28,11 @@ void RunForkedTask(ByteReader& call, ByteWriter& result) {
 void ProcessCall::LeaseAndYield() {
   if (pool_->SomebodyStarves() && !held_.empty()) {
     // A worker goes as soon as what runs on it ends; the last one only after
-    // its time.
+    // its time. One that is killed goes by its end.
     const Clock::time_point now = Clock::now();
     Held& last = held_.back();
-    if (held_.size() > 1 || now - last.since >= kSlice) {
+    if (!last.ending_since.has_value() &&
+        (held_.size() > 1 || now - last.since >= kSlice)) {
       if (!last.link->sent().empty() || last.sending != nullptr) {
         TakeBack(last, static_cast<std::uint32_t>(last.link->sent().size()));
       }

@@ -114,6 +114,8 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
     waiters_.erase(waits);
   }
   n_starving_.store(static_cast<int>(waiters_.size()));
+  // Kept for whoever waited.
+  if (retired_ && waiters_.empty()) DismissFree(0);
   return leases;
 }
 
@@ -125,6 +127,7 @@ void ProcessPool::StopWaiting(const LeaseHolder& holder) {
   if (waits == waiters_.end()) return;
   waiters_.erase(waits);
   n_starving_.store(static_cast<int>(waiters_.size()));
+  if (retired_ && waiters_.empty()) DismissFree(0);
   RingNextWaiter();
 }
 
@@ -142,7 +145,7 @@ void ProcessPool::GiveBack(const std::shared_ptr<WorkerLink>& link) {
   found->free_since = Clock::now();
   if (link->ended()) {
     members_.erase(found);
-  } else if (retired_ || options_.forks ||
+  } else if ((retired_ && waiters_.empty()) || options_.forks ||
              (static_cast<int>(members_.size()) > n_workers_ &&
               !found->spare)) {
     Member leaver = std::move(*found);
@@ -169,43 +172,31 @@ void ProcessPool::Dismiss(Member member) {
   Keeper::Get().Poke();
 }
 
-void ProcessPool::Resize(int n_workers) {
-  absl::MutexLock lock(&mu_);
-  n_workers_ = n_workers;
+void ProcessPool::DismissFree(int n) {
   for (std::size_t i = members_.size(); i-- > 0;) {
-    if (static_cast<int>(members_.size()) <= n_workers_) break;
+    if (static_cast<int>(members_.size()) <= n) break;
     if (members_[i].holder != nullptr) continue;
     Member leaver = std::move(members_[i]);
     members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(i));
     Dismiss(std::move(leaver));
   }
+}
+
+void ProcessPool::Resize(int n_workers) {
+  absl::MutexLock lock(&mu_);
+  n_workers_ = n_workers;
+  DismissFree(n_workers_);
 }
 
 void ProcessPool::Retire() {
   absl::MutexLock lock(&mu_);
   retired_ = true;
-  for (std::size_t i = members_.size(); i-- > 0;) {
-    if (members_[i].holder != nullptr) continue;
-    Member leaver = std::move(members_[i]);
-    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(i));
-    Dismiss(std::move(leaver));
-  }
+  if (waiters_.empty()) DismissFree(0);
 }
 
 bool ProcessPool::retired() const {
   absl::MutexLock lock(&mu_);
   return retired_;
-}
-
-bool ProcessPool::busy() const {
-  absl::MutexLock lock(&mu_);
-  return std::any_of(members_.begin(), members_.end(),
-                     [](const Member& m) { return m.holder != nullptr; });
-}
-
-bool ProcessPool::gone() const {
-  absl::MutexLock lock(&mu_);
-  return retired_ && members_.empty() && leaving_.empty();
 }
 
 int ProcessPool::n_workers() const {

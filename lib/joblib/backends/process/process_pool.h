@@ -75,14 +75,10 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
   }
 
   void Resize(int n_workers) ABSL_LOCKS_EXCLUDED(mu_);
-  // From here on workers leave as soon as they are free. Calls that use it
-  // still get what they need.
+  // From here on workers leave as soon as they are free and no call waits for
+  // one. Calls that use it still get what they need.
   void Retire() ABSL_LOCKS_EXCLUDED(mu_);
   bool retired() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether a call holds one of its workers.
-  bool busy() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Retired, and no worker of it is left.
-  bool gone() const ABSL_LOCKS_EXCLUDED(mu_);
   int n_workers() const ABSL_LOCKS_EXCLUDED(mu_);
   bool forks() const { return options_.forks; }
   const std::shared_ptr<const KeptCall>& initializer() const {
@@ -118,6 +114,8 @@ class ProcessPool : public std::enable_shared_from_this<ProcessPool> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Asks a free worker to leave.
   void Dismiss(Member member) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // All of them, from the last one on, until `n` members are left.
+  void DismissFree(int n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RingNextWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<Member>::iterator Find(const WorkerLink& link)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
