@@ -34,14 +34,7 @@ int Below(Random& random, int n) {
   return static_cast<int>(random() % static_cast<unsigned>(n));
 }
 
-// A worker takes half a second to start under a sanitizer; ThreadSanitizer
-// keeps maps of its own for each that a worker's channel ever had, and the
-// system gives it no more after some hundred rounds.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kRounds = 40;
-#else
 constexpr int kRounds = 500;
-#endif
 
 // JOBLIB_CHAOS_ROUNDS: more than the ordinary ones.
 int Rounds() {

@@ -165,7 +165,7 @@ TEST(GuestLifeTest, CallAtExitEnds) {
 TEST(GuestLifeTest, CallInAForkedChildHasItsOwnWorkers) { RunGuest("--fork"); }
 TEST(GuestLifeTest, CallInAChildForkedDuringOtherCallsWorks) {
 #if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer's own locks may be held when a child begins";
+  GTEST_SKIP() << "its allocator does not take its own locks over a fork()";
 #endif
   RunGuest("--fork-often");
 }
