@@ -26,12 +26,11 @@ class Event {
   // Before all else. Errors: RESOURCE_EXHAUSTED (descriptors).
   absl::Status Open();
   void Set();
-  // Waits until it is set, one of `descriptors` is readable or hung up, or
-  // `timeout` (unset: for ever) is over. ready[i] says it of descriptors[i],
-  // where -1 never is. The event is not set afterwards.
-  void Wait(const std::vector<int>& descriptors,
-            std::optional<std::chrono::milliseconds> timeout,
-            std::vector<bool>* ready);
+  // Waits until it is set, one of `readable` is readable, one of `connected`
+  // has lost its other end, or `timeout` (unset: for ever) is over; -1 is
+  // passed over. The event is not set afterwards.
+  void Wait(const std::vector<int>& readable, const std::vector<int>& connected,
+            std::optional<std::chrono::milliseconds> timeout);
 
  private:
   // Whether the number is still that of our file: a program may have closed it

@@ -44,17 +44,18 @@ void Event::Set() {
   [[maybe_unused]] const ssize_t n = write(fd, &one, sizeof one);
 }
 
-void Event::Wait(const std::vector<int>& descriptors,
-                 std::optional<std::chrono::milliseconds> timeout,
-                 std::vector<bool>* ready) {
+void Event::Wait(const std::vector<int>& readable,
+                 const std::vector<int>& connected,
+                 std::optional<std::chrono::milliseconds> timeout) {
   if (!IsOurs(fd_.load())) {
     fd_.store(AboveStandard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   }
   const int own = fd_.load();
   std::vector<pollfd> polled;
-  polled.reserve(descriptors.size() + 1);
+  polled.reserve(1 + readable.size() + connected.size());
   polled.push_back({own, POLLIN, 0});
-  for (const int fd : descriptors) polled.push_back({fd, POLLIN, 0});
+  for (const int fd : readable) polled.push_back({fd, POLLIN, 0});
+  for (const int fd : connected) polled.push_back({fd, 0, 0});  // POLLHUP.
   int milliseconds = -1;
   if (timeout.has_value()) {
     milliseconds = static_cast<int>(
@@ -67,10 +68,6 @@ void Event::Wait(const std::vector<int>& descriptors,
   if (polled[0].revents != 0) {
     std::uint64_t count;
     [[maybe_unused]] const ssize_t n = read(own, &count, sizeof count);
-  }
-  ready->assign(descriptors.size(), false);
-  for (std::size_t i = 0; i < descriptors.size(); ++i) {
-    (*ready)[i] = polled[i + 1].revents != 0;
   }
 }
 

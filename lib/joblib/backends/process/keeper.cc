@@ -18,6 +18,10 @@ using Clock = std::chrono::steady_clock;
 // are workers.
 constexpr std::chrono::milliseconds kAskForEnds{5};
 
+// From when a worker is seen to have closed its socket, which it does as it
+// ends: nobody reaches one that lives on, such as one whose task called exec().
+constexpr std::chrono::milliseconds kTimeToEnd{200};
+
 // With workers, nothing is overlooked for longer; 10 us of CPU time each.
 constexpr std::chrono::seconds kLookAgain{1};
 
@@ -73,7 +77,8 @@ void Keeper::Start(std::shared_ptr<WorkerLink> link,
   std::shared_ptr<ProcessPool> pool = link->pool.lock();
   {
     absl::MutexLock lock(&mu_);
-    new_.push_back({{std::move(link), std::move(pool)}, std::move(starter)});
+    new_.push_back(
+        {{std::move(link), std::move(pool), {}}, std::move(starter)});
   }
   Poke();
 }
@@ -98,31 +103,34 @@ void Keeper::SetOnEnd(std::function<void(WorkerLink&)> on_end) {
 
 void Keeper::Loop() {
   keeper_of_this_thread = this;
-  std::vector<int> descriptors;
-  std::vector<bool> ready;
+  std::vector<int> processes, sockets;
   for (;;) {
     StartNew();
     KillAsked();
     ReapEnded();
-    std::optional<Clock::time_point> next = RunTick();
+    const std::optional<Clock::time_point> tick = RunTick();
     const Clock::time_point now = Clock::now();
-    descriptors.clear();
+    std::optional<Clock::time_point> next = KillLost(now);
+    const auto at = [&next](Clock::time_point t) {
+      if (!next.has_value() || t < *next) next = t;
+    };
+    if (tick.has_value()) at(*tick);
+    processes.clear();
+    sockets.clear();
     for (const Kept& kept : kept_) {
-      descriptors.push_back(kept.link->child.pidfd());
-      if (kept.link->child.pidfd() >= 0) continue;
-      if (!next.has_value() || *next > now + kAskForEnds) {
-        next = now + kAskForEnds;
+      processes.push_back(kept.link->child.pidfd());
+      if (processes.back() < 0) at(now + kAskForEnds);
+      if (!kept.lost_since.has_value()) {
+        sockets.push_back(kept.link->socket().fd());
       }
     }
     // A program may have closed what wakes us.
-    if (!kept_.empty() && (!next.has_value() || *next > now + kLookAgain)) {
-      next = now + kLookAgain;
-    }
+    if (!kept_.empty()) at(now + kLookAgain);
     std::optional<std::chrono::milliseconds> timeout;
     if (next.has_value()) {
       timeout = std::chrono::ceil<std::chrono::milliseconds>(*next - now);
     }
-    event_.Wait(descriptors, timeout, &ready);
+    event_.Wait(processes, sockets, timeout);
   }
 }
 
@@ -162,6 +170,25 @@ void Keeper::KillAsked() {
   for (const Kept& kept : kept_) {
     if (kept.link->kill_asked.exchange(false)) kept.link->child.KillTree();
   }
+}
+
+std::optional<Clock::time_point> Keeper::KillLost(Clock::time_point now) {
+  std::optional<Clock::time_point> next;
+  for (Kept& kept : kept_) {
+    if (!kept.lost_since.has_value()) {
+      if (!kept.link->socket().PeerClosed()) continue;
+      kept.lost_since = now;
+    }
+    if (kept.link->was_lost) continue;
+    const Clock::time_point end = *kept.lost_since + kTimeToEnd;
+    if (now >= end) {
+      kept.link->was_lost = true;
+      kept.link->child.KillTree();
+    } else if (!next.has_value() || end < *next) {
+      next = end;
+    }
+  }
+  return next;
 }
 
 void Keeper::ReapEnded() {

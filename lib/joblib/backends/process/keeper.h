@@ -64,6 +64,7 @@ class Keeper {
   struct Kept {
     std::shared_ptr<WorkerLink> link;
     std::shared_ptr<ProcessPool> pool;
+    std::optional<std::chrono::steady_clock::time_point> lost_since;
   };
   explicit Keeper(BellPage bells) : bells_(new BellPage(std::move(bells))) {}
   // The program closed the page's descriptor: workers from here on get another
@@ -73,6 +74,9 @@ class Keeper {
   void StartNew() ABSL_LOCKS_EXCLUDED(mu_);
   void StartOne(Kept kept, const WorkerStarter& starter);
   void KillAsked();
+  // Those that have closed their socket and live on; returns when to look next.
+  std::optional<std::chrono::steady_clock::time_point> KillLost(
+      std::chrono::steady_clock::time_point now);
   void ReapEnded();
   void End(WorkerLink& link);
   std::optional<std::chrono::steady_clock::time_point> RunTick()

@@ -28,7 +28,12 @@ class TaskTerminatedError final : public TerminatedWorkerError,
   using TerminatedWorkerError::task_index;
 };
 
-std::string HowItEnded(const native::ExitStatus& end) {
+std::string HowItEnded(const WorkerLink& link) {
+  const native::ExitStatus& end = link.end;
+  if (link.was_lost) {
+    return "it was killed, having closed its connection to this program: a "
+           "task called exec(), or closed descriptors that it had not opened";
+  }
   if (!end.known) {
     return "its status is unknown: the program itself reaped it (it ignores "
            "SIGCHLD, or waits for any child)";
@@ -79,7 +84,7 @@ std::exception_ptr TerminatedError(const WorkerLink& link, std::int64_t task,
       task >= 0 ? absl::StrCat("Task ", task, " was running on it")
                 : "No task was running on it",
       " (process ", link.pid.load(), attempt > 1 ? ", attempt " : "",
-      attempt > 1 ? absl::StrCat(attempt) : "", "): ", HowItEnded(end), ".",
+      attempt > 1 ? absl::StrCat(attempt) : "", "): ", HowItEnded(link), ".",
       Backtrace(link));
   return std::make_exception_ptr(TaskTerminatedError(message, task, end.signal,
                                                      end.code, completed,
@@ -95,7 +100,7 @@ std::exception_ptr NoWorkerError(const WorkerLink& link) {
   return std::make_exception_ptr(TerminatedWorkerError(
       absl::StrCat(
           "A worker process ended before it could serve a task: ",
-          HowItEnded(link.end),
+          HowItEnded(link),
           ". A worker is this program again: its static constructors run in "
           "each worker, main() does not; one of them may have ended it.",
           Backtrace(link)),

@@ -80,6 +80,7 @@ class WorkerLink {
   const int number;  // In its pool.
   std::atomic<Life> life{Life::kNew};
   native::ExitStatus end;      // Written before kEnded.
+  bool was_lost = false;       // As `end`: it had closed its socket.
   absl::Status start_error;    // Not OK: it could not be started at all.
   native::ChildProcess child;  // The keeper's alone.
   native::DescriptorSocket workers_socket;  // Until it is started.
