@@ -42,6 +42,10 @@ void FlushOutput() {
   std::fflush(stdout);
 }
 
+// The system's own word of the program's end does not reach a worker of more
+// rights than the program had at last: it called setuid().
+constexpr std::chrono::seconds kLookForOwner{1};
+
 class WorkerLoop {
  public:
   WorkerLoop(Channel channel, BellPage bells, native::DescriptorSocket socket,
@@ -91,11 +95,15 @@ class WorkerLoop {
     // The exchange fails if something came since the last look.
     if (!waiter_.Look(any) &&
         header.claim.compare_exchange_strong(claim, claim | kAsleep)) {
-      do {
+      for (;;) {
         native::SharedFutexWaitUpper(
             header.claim, static_cast<std::uint32_t>((claim | kAsleep) >> 32),
-            std::nullopt);
-      } while ((header.claim.load(std::memory_order_acquire) & kAsleep) != 0);
+            kLookForOwner);
+        if ((header.claim.load(std::memory_order_acquire) & kAsleep) == 0) {
+          break;
+        }
+        if (shared_.OwnerIsGone()) native::LeaveWorker(0);
+      }
     }
     waiter_.End();
   }

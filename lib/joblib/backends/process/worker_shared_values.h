@@ -31,6 +31,9 @@ class WorkerSharedValues final : public SharedValues {
   explicit WorkerSharedValues(native::DescriptorSocket socket)
       : socket_(std::move(socket)) {}
 
+  // Whether the other end of the socket is closed.
+  bool OwnerIsGone() const { return socket_.PeerClosed(); }
+
   // The one of that number comes next over the socket. Throws DecodeError.
   void Take(std::uint64_t number, std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   void TakeArray(const ArrayHeader& header, const std::string& filename)
