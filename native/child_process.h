@@ -62,6 +62,10 @@ class ChildProcess {
     // the parent's end is closed by then: -1 does without.
     int socket = -1;
   };
+  // Whether descriptors are left for a Start, and some for the program that has
+  // its own files to open. Errors: RESOURCE_EXHAUSTED.
+  static absl::Status HasRoomToStart();
+
   // Starts this program's executable again (P2: the very file that runs here).
   // Errors: RESOURCE_EXHAUSTED (EAGAIN, ENOMEM), PERMISSION_DENIED, NOT_FOUND:
   // with the path and errno's text.

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +32,9 @@ namespace {
 
 constexpr auto kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, glibc 2.36.
 // A worker goes before the program whose work it does.
+// Of a worker 5, for a moment; the others are the program's.
+constexpr int kSpareDescriptors = 16;
+
 constexpr int kOomScoreRaise = 300;
 constexpr int kHighestOomScore = 1000;
 
@@ -180,6 +184,20 @@ ChildProcess::~ChildProcess() {
   if (pidfd_ >= 0) close(pidfd_);
 }
 
+absl::Status ChildProcess::HasRoomToStart() {
+  int spare[kSpareDescriptors];
+  int n = 0;
+  absl::Status status;
+  for (; n < kSpareDescriptors && status.ok(); ++n) {
+    spare[n] = eventfd(0, EFD_CLOEXEC);
+    if (spare[n] < 0) status = ErrnoStatus(errno, "descriptors of a worker");
+  }
+  while (n-- > 0) {
+    if (spare[n] >= 0) close(spare[n]);
+  }
+  return status;
+}
+
 absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   const Descriptor executable(
       AboveStandard(open("/proc/self/exe", O_PATH | O_CLOEXEC)));
@@ -230,7 +248,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   return ErrnoStatus(
       spawned.error,
       absl::StrCat("start ", path.empty() ? "this program's file" : path,
-                   " as a worker"));
+                   spawned.error == EAGAIN ? " as a worker (ulimit -u)"
+                                           : " as a worker"));
 }
 
 absl::StatusOr<ChildProcess> ChildProcess::Watch(std::int64_t pid) {

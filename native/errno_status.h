@@ -14,7 +14,8 @@
 namespace joblib::native {
 
 // Abseil's code for `error` (an errno, not 0), but for EAGAIN: here it means
-// that the system has no more of something, RESOURCE_EXHAUSTED.
+// that the system has no more of something, RESOURCE_EXHAUSTED. Of descriptors
+// it says which limit to raise.
 absl::Status ErrnoStatus(int error, std::string_view context);
 
 }  // namespace joblib::native

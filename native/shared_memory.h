@@ -85,7 +85,8 @@ class Mapping {
                                      std::size_t offset, std::size_t bytes,
                                      Access access = Access::kReadWrite);
   // Read-write pieces of `memory` one behind the other in the address space.
-  // With the same piece twice a ring needs no wrapping.
+  // With the same piece twice a ring needs no wrapping. Not locked in memory,
+  // also where the program has called mlockall().
   struct Piece {
     std::size_t offset, bytes;
   };

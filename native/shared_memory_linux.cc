@@ -261,12 +261,17 @@ absl::StatusOr<Mapping> Mapping::MapPieces(const SharedMemory& memory,
   mapping.bytes_ = bytes;
   std::byte* at = mapping.data();
   for (std::size_t i = 0; i < n_pieces; ++i) {
-    if (mmap(at, pieces[i].bytes, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED, memory.fd(),
+    if (mmap(at, pieces[i].bytes, PROT_NONE, MAP_SHARED | MAP_FIXED,
+             memory.fd(),
              static_cast<off_t>(pieces[i].offset)) == MAP_FAILED) {
       return MapError(errno, bytes);
     }
     at += pieces[i].bytes;
+  }
+  // A program that called mlockall(MCL_FUTURE) would get every page of it now.
+  munlock(all, bytes);
+  if (mprotect(all, bytes, PROT_READ | PROT_WRITE) != 0) {
+    return MapError(errno, bytes);
   }
   madvise(all, bytes, MADV_DONTDUMP);
   return mapping;

@@ -36,6 +36,7 @@ constexpr int kLastSignal = 64;
 constexpr std::size_t kMaskBytes = 8;  // The kernel's sigset_t.
 // Where neither close_range nor /proc is there; a limit can be a billion.
 constexpr int kMostClosedOneByOne = 65536;
+constexpr rlim_t kMostStack = rlim_t{256} << 20;
 
 struct Child {
   const SpawnPlan* plan;
@@ -168,6 +169,15 @@ JOBLIB_IN_CHILD void OpenStandardFiles() {
   if (null > 2) syscall(SYS_close, null);
 }
 
+// Without a limit a task's endless recursion would take all memory there is.
+JOBLIB_IN_CHILD void LimitStack() {
+  rlimit limit = {};
+  if (syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit) != 0) return;
+  if (limit.rlim_cur != RLIM_INFINITY) return;
+  limit.rlim_cur = kMostStack;
+  syscall(SYS_prlimit64, 0, RLIMIT_STACK, &limit, nullptr);
+}
+
 JOBLIB_IN_CHILD int RunChild(void* argument) {
   auto* child = static_cast<Child*>(argument);
   const SpawnPlan& plan = *child->plan;
@@ -182,6 +192,7 @@ JOBLIB_IN_CHILD int RunChild(void* argument) {
   OpenStandardFiles();
   if (plan.umask >= 0) syscall(SYS_umask, plan.umask);
   syscall(SYS_setpriority, PRIO_PROCESS, 0, plan.nice);
+  LimitStack();
   if (plan.oom_score_adj != nullptr) WriteOomScore(plan.oom_score_adj);
   for (std::size_t i = 0; i < plan.n_keep; ++i) {
     if (plan.keep[i] == plan.executable) continue;

@@ -9,6 +9,7 @@
 namespace joblib::native {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -24,6 +25,8 @@ TEST(ErrnoStatusTest, NothingLeftIsResourceExhausted) {
     EXPECT_TRUE(absl::IsResourceExhausted(ErrnoStatus(error, "start a thread")))
         << error;
   }
+  EXPECT_THAT(std::string(ErrnoStatus(EMFILE, "open /tmp/x").message()),
+              EndsWith("(ulimit -n)"));
   EXPECT_THAT(std::string(ErrnoStatus(EAGAIN, "start a thread").message()),
               StartsWith("start a thread: "));
 }

@@ -37,8 +37,9 @@ absl::StatusOr<Channel> Channel::Map(native::SharedMemory memory) {
   absl::StatusOr<native::Mapping> rings =
       native::Mapping::MapPieces(memory, pieces.data(), pieces.size());
   if (!rings.ok()) return rings.status();
+  const native::Mapping::Piece both = {kRingsEnd, 2 * channel.arena_bytes_};
   absl::StatusOr<native::Mapping> arenas =
-      native::Mapping::Map(memory, kRingsEnd, 2 * channel.arena_bytes_);
+      native::Mapping::MapPieces(memory, &both, 1);
   if (!arenas.ok()) return arenas.status();
   channel.memory_ = std::move(memory);
   channel.rings_ = *std::move(rings);

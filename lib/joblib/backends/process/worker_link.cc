@@ -102,6 +102,8 @@ class WorkerLink::RequestSink final : public ByteSink {
 };
 
 absl::Status WorkerLink::Open() {
+  const absl::Status room = native::ChildProcess::HasRoomToStart();
+  if (!room.ok()) return room;
   absl::StatusOr<Channel> channel = Channel::Create(
       NewNonce(), static_cast<std::uint32_t>(WorkerDepth()) + 1);
   if (!channel.ok()) return channel.status();
