@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -14,6 +15,7 @@
 #include "tests/contract/contract.h"
 #include "tests/contract/ended_early.h"
 #include "tests/contract/visits.h"
+#include "tests/testing/gates.h"
 #include "tests/testing/shared_counters.h"
 #include "tests/testing/warning_collector.h"
 
@@ -74,6 +76,34 @@ TEST_P(ProcessContractTest, AnErrorWaitsForNoRunningTask) {
   EXPECT_LT(Clock::now() - start, kPatience);
   EXPECT_TRUE(visits.HaveEnded());
   ExpectUsable(parallel);
+}
+
+// Stays until the stop wakes it.
+void ListenForStop(const SharedCounters& counts) {
+  Gate woken;
+  const auto handle = current_stop_token().on_stop([&] {
+    counts.Add(1, 1);
+    woken.Open();
+  });
+  counts.Add(0, 1);
+  woken.Wait();
+}
+
+TEST_P(ProcessContractTest, AStopWakesATaskThatListens) {
+  // It has a moment to end by itself, which a busy machine may not give it.
+  const auto counts = SharedCounters::Zeros(2);
+  for (int round = 1; round <= 200 && counts.Get(1) == 0; ++round) {
+    StopSource stop;
+    std::thread stopper([&] {
+      EXPECT_TRUE(counts.AwaitAtLeast(0, round));
+      stop.request_stop();
+    });
+    EXPECT_THROW(Parallel(With({.batch_size = 1, .stop_token = stop.token()}))(
+                     std::vector{delayed(ListenForStop)(counts)}),
+                 CancelledError);
+    stopper.join();
+  }
+  EXPECT_GE(counts.Get(1), 1);
 }
 
 TEST_P(ProcessContractTest, AStopWaitsForNoRunningTask) {

@@ -5,7 +5,9 @@
 #define JOBLIB_CORE_CALL_CONTROL_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -20,6 +22,9 @@ class CallControl {
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   // Made at the first question: most calls are never asked.
   std::shared_ptr<StopState> stop_state() ABSL_LOCKS_EXCLUDED(stop_mu_);
+  // `ask` runs once, before the first stop_state() is given: whoever is to call
+  // SignalStop() need not be there before. Before the call's tasks.
+  void SetOnFirstToken(std::function<void()> ask) { ask_ = std::move(ask); }
   // Makes stop_state() stop with `parent`, too: once, until the next Unlink.
   // Does not touch aborted().
   void LinkTo(const StopToken& parent) ABSL_LOCKS_EXCLUDED(stop_mu_);
@@ -28,6 +33,7 @@ class CallControl {
   void SignalStop() ABSL_LOCKS_EXCLUDED(stop_mu_);
 
  private:
+  std::function<void()> ask_;
   std::atomic<bool> aborted_{false};
   absl::Mutex stop_mu_;
   std::shared_ptr<StopState> stop_state_ ABSL_GUARDED_BY(stop_mu_);

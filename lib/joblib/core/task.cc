@@ -10,11 +10,14 @@ namespace internal {
 
 std::shared_ptr<StopState> CallControl::stop_state() {
   std::shared_ptr<StopState> state;
+  bool is_first = false;
   {
     absl::MutexLock lock(&stop_mu_);
-    if (stop_state_ == nullptr) stop_state_ = std::make_shared<StopState>();
+    is_first = stop_state_ == nullptr;
+    if (is_first) stop_state_ = std::make_shared<StopState>();
     state = stop_state_;
   }
+  if (is_first && ask_) ask_();
   // SignalStop() may have come and gone before there was a state to signal.
   if (aborted()) state->Request();
   return state;

@@ -174,7 +174,7 @@ void ProcessCall::Report(std::unique_ptr<Shipment> shipment) {
 void ProcessCall::Kill(Held& held) {
   if (std::exchange(held.killed, true)) return;
   if (!held.ending_since.has_value()) held.ending_since = Clock::now();
-  held.link->channel().header().stop.store(1);
+  held.link->SetStop(true);
   Keeper::Get().Kill(*held.link);
 }
 
@@ -280,7 +280,7 @@ bool ProcessCall::EndAborted() {
       const Clock::time_point now = Clock::now();
       if (!held.ending_since.has_value()) {
         held.ending_since = now;
-        link.channel().header().stop.store(1);
+        link.SetStop(true);
         link.RingAt(kSeqMask);
       }
       if (now >= *held.ending_since + kEndGrace) Kill(held);
@@ -302,7 +302,7 @@ bool ProcessCall::EndAborted() {
       ++i;  // Its end is yet to come.
     } else {
       held.ending_since.reset();
-      link.channel().header().stop.store(0);
+      link.SetStop(false);
       GiveBack(i);
     }
   }

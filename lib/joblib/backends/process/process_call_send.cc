@@ -77,7 +77,7 @@ void ProcessCall::LeaseAndYield() {
     held.link->arrays = &traits_.arrays;
     held.link->array_warnings = &array_warnings_;
     held.link->channel().header().bell.store(holder_->bell);
-    held.link->channel().header().stop.store(0);
+    held.link->SetStop(false);
     if (lease.is_new) waiter_.ExpectLong();
     held_.push_back(std::move(held));
   }

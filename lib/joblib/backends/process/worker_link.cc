@@ -271,6 +271,12 @@ void WorkerLink::Publish() {
   if ((seen & kAsleep) != 0) native::SharedFutexWakeUpper(claim, 1);
 }
 
+void WorkerLink::SetStop(bool stop) const {
+  std::atomic<std::uint32_t>& word = channel_.header().stop;
+  const std::uint32_t value = stop ? 1 : 0;
+  if (word.exchange(value) != value) native::SharedFutexWake(word, 1);
+}
+
 bool WorkerLink::Drain(
     absl::FunctionRef<void(const Sent& sent, const Reply& reply)> tell) {
   ChannelHeader& header = channel_.header();

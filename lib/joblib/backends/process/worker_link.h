@@ -115,6 +115,8 @@ class WorkerLink {
   void RingAt(std::uint32_t n) const {
     channel_.header().ring_at.store(n, std::memory_order_relaxed);
   }
+  // Whether the worker's running task is to end.
+  void SetStop(bool stop) const;
   // Tells of the answers that came, in order. True if there were any. Throws
   // DecodeError if the channel holds nonsense, and what `tell` throws.
   bool Drain(

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/reply_writer.h"
+#include "joblib/backends/process/stop_watcher.h"
 #include "joblib/backends/process/waiter.h"
 #include "joblib/backends/process/worker_shared_values.h"
 #include "joblib/core/batch_state.h"
@@ -54,7 +55,8 @@ class WorkerLoop {
         bells_(std::move(bells)),
         shared_(std::move(socket)),
         task_config_(task_config),
-        reply_(channel_, bells_) {
+        reply_(channel_, bells_),
+        stop_watcher_(&channel_.header().stop) {
     set_warning_handler([this](const Warning& warning) {
       absl::MutexLock lock(&warnings_mu_);
       warnings_.push_back(warning);
@@ -180,7 +182,7 @@ class WorkerLoop {
       call_error_ = std::current_exception();
     }
     header.float_environment.UseOnThisThread();
-    control_ = std::make_unique<CallControl>();
+    control_ = stop_watcher_.BeginCall();
     config_ = task_config_(header.nesting_level);
     worker_index_ = header.worker_index;
     is_traced_ = header.is_traced != 0;
@@ -274,7 +276,8 @@ class WorkerLoop {
   // Of the current call.
   ShippedCallRunner runner_ = nullptr;
   std::exception_ptr call_error_;
-  std::unique_ptr<CallControl> control_;
+  StopWatcher stop_watcher_;
+  std::shared_ptr<CallControl> control_;
   ConfigRef config_;
   int worker_index_ = 0;
   bool is_traced_ = false;
