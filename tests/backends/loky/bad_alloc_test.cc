@@ -1,5 +1,5 @@
-// An allocation that fails is an ordinary exception of its task. (The sanitizers
-// end the process there instead: see BUILD.bazel.)
+// An allocation that fails is an ordinary exception of its task. (The
+// sanitizers end the process there instead: see BUILD.bazel.)
 #include <cstddef>
 #include <cstdint>
 #include <limits>

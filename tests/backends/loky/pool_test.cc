@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -15,11 +16,13 @@
 #include "native/thread.h"
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
+#include "tests/testing/scoped_env.h"
 #include "tests/testing/shared_counters.h"
 
 namespace joblib::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Ge;
@@ -218,6 +221,27 @@ TEST_F(PoolTest, IndicesAndWorkAreSpreadEvenly) {
   EXPECT_EQ(by_index.Get(0) + by_index.Get(1), kTasks);
   EXPECT_THAT(by_index.Get(0), Ge(kTasks / 8));
   EXPECT_THAT(by_index.Get(1), Ge(kTasks / 8));
+}
+
+// ---- Pools of workers of pools ----
+
+// The error of a call that starts `depth` more levels of workers.
+std::string CallDeeper(int depth) {
+  if (depth == 0) return "";
+  try {
+    return Parallel({.n_jobs = 2, .backend = "loky"})(std::vector{
+        delayed(CallDeeper)(depth - 1), delayed(CallDeeper)(depth - 1)})[0];
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+TEST_F(PoolTest, LokyMaxDepthEndsTheLevels) {
+  const ScopedEnv limit("LOKY_MAX_DEPTH", "2");
+  EXPECT_EQ(CallDeeper(2), "");
+  EXPECT_THAT(CallDeeper(3), AllOf(HasSubstr("MAX_DEPTH=2"),
+                                   HasSubstr("LOKY_MAX_DEPTH environment")));
+  shutdown();
 }
 
 // ---- A worker that was stopped ----
