@@ -6,6 +6,7 @@
 #define JOBLIB_NATIVE_FORK_WORKER_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -19,6 +20,10 @@ namespace joblib::native {
 // threads there is none: what they held stays held.
 // Errors: RESOURCE_EXHAUSTED (EAGAIN, ENOMEM).
 absl::StatusOr<std::int64_t> ForkWorker(absl::FunctionRef<void()> body);
+
+// The file of a loaded OpenMP runtime; empty: none is. A parallel region of the
+// child waits for ever once the parent has had one (GNU libgomp's threads).
+std::string OpenMpRuntime();
 
 }  // namespace joblib::native
 

@@ -1,10 +1,14 @@
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 #include "native/errno_status.h"
 #include "native/fork_worker.h"
@@ -46,6 +50,19 @@ absl::StatusOr<std::int64_t> ForkWorker(absl::FunctionRef<void()> body) {
   }
   body();
   _exit(3);
+}
+
+std::string OpenMpRuntime() {
+  std::string found;
+  dl_iterate_phdr(
+      [](dl_phdr_info* module, std::size_t, void* result) {
+        const std::string_view path = module->dlpi_name;
+        if (path.find("/libgomp.so") == path.npos) return 0;
+        *static_cast<std::string*>(result) = path;
+        return 1;
+      },
+      &found);
+  return found;
 }
 
 }  // namespace joblib::native

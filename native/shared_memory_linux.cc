@@ -262,8 +262,7 @@ absl::StatusOr<Mapping> Mapping::MapPieces(const SharedMemory& memory,
   std::byte* at = mapping.data();
   for (std::size_t i = 0; i < n_pieces; ++i) {
     if (mmap(at, pieces[i].bytes, PROT_NONE, MAP_SHARED | MAP_FIXED,
-             memory.fd(),
-             static_cast<off_t>(pieces[i].offset)) == MAP_FAILED) {
+             memory.fd(), static_cast<off_t>(pieces[i].offset)) == MAP_FAILED) {
       return MapError(errno, bytes);
     }
     at += pieces[i].bytes;

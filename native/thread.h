@@ -33,6 +33,10 @@ namespace joblib::native {
 absl::Status StartThread(absl::AnyInvocable<void()> body,
                          const std::string& name = {});
 
+// The threads of this process but the calling one and those of StartThread with
+// a name of ours ("joblib-..."). Linux alone; 0 where /proc is not there.
+int CountOtherThreads();
+
 // How many threads of StartThread can run at once. Linux: INT_MAX, the limit is
 // only known when it is hit. wasm32-threads: the Web Workers of the module's
 // pool (-sPTHREAD_POOL_SIZE) that nothing used at the first question; constant

@@ -5,9 +5,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <climits>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +25,9 @@ namespace {
 
 constexpr std::size_t kMaxNameLength = 15;  // pthread_setname_np(3).
 
+// Threads of ours that have their creator's name as yet.
+std::atomic<int> n_unnamed{0};
+
 struct Start {
   absl::AnyInvocable<void()> body;
   std::string name;
@@ -30,6 +38,7 @@ struct Start {
 void* RunThread(void* argument) {
   const std::unique_ptr<Start> start(static_cast<Start*>(argument));
   pthread_setname_np(pthread_self(), start->name.c_str());
+  n_unnamed.fetch_sub(1);
   UseProcessAffinity();
   start->body();
   return nullptr;
@@ -90,13 +99,35 @@ absl::Status StartThread(absl::AnyInvocable<void()> body,
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
   pthread_t thread;
+  n_unnamed.fetch_add(1);
   const int error =
       pthread_create(&thread, &attributes, &RunThread, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (error != 0) return ErrnoStatus(error, "start a thread");
+  if (error != 0) {
+    n_unnamed.fetch_sub(1);
+    return ErrnoStatus(error, "start a thread");
+  }
   start.release();
   return absl::OkStatus();
+}
+
+int CountOtherThreads() {
+  const int unnamed_before = n_unnamed.load();
+  int n = 0;
+  std::error_code error;
+  const std::string own = std::to_string(syscall(SYS_gettid));
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::ifstream file(thread.path() / "comm");
+    std::string name;
+    if (!std::getline(file, name)) continue;  // It has just ended.
+    if (thread.path().filename() == own || name.starts_with("joblib-")) {
+      continue;
+    }
+    ++n;
+  }
+  return std::max(n - std::max(unnamed_before, n_unnamed.load()), 0);
 }
 
 int MaxThreads() { return INT_MAX; }

@@ -35,6 +35,7 @@ class WarningsByThread {
  public:
   WarningsByThread()
       : former_(set_warning_handler([](const Warning& warning) {
+          if (!IsOneOfJoblibs(warning)) return;
           warnings_here.push_back(
               Json::Object({{"category", Json::Text(warning.category)},
                             {"message", Json::Text(warning.message)}}));

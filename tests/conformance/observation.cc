@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "joblib/core/errors.h"
@@ -109,6 +110,7 @@ Json Described(const std::exception& error) {
 
 WarningCollector::WarningCollector()
     : former_(set_warning_handler([this](const Warning& warning) {
+        if (!IsOneOfJoblibs(warning)) return;
         absl::MutexLock lock(&mu_);
         warnings_.push_back(
             Json::Object({{"category", Json::Text(warning.category)},
@@ -116,6 +118,11 @@ WarningCollector::WarningCollector()
       })) {}
 
 WarningCollector::~WarningCollector() { set_warning_handler(former_); }
+
+bool IsOneOfJoblibs(const Warning& warning) {
+  return !absl::StartsWith(warning.message,
+                           "The multiprocessing backend forks this process");
+}
 
 Json WarningCollector::Take() {
   absl::MutexLock lock(&mu_);

@@ -20,6 +20,10 @@ namespace joblib::conformance {
 
 // Collects the library's warnings while it lives. Thread-safety: any thread may
 // warn.
+// False: the library's own warning before it forks a program with threads, once
+// in a process. joblib forks in silence; //tests/backends/multiprocessing.
+bool IsOneOfJoblibs(const Warning& warning);
+
 class WarningCollector {
  public:
   WarningCollector();

@@ -1,12 +1,17 @@
 #include "joblib/backends/multiprocessing/multiprocessing_call.h"
 
+#include <atomic>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "joblib/backends/platform.h"
 #include "joblib/backends/process/pool_registry.h"
 #include "joblib/backends/process/process_call.h"
 #include "joblib/backends/process/worker_loop.h"
+#include "joblib/core/warning.h"
 #include "native/fork_worker.h"
+#include "native/thread.h"
 
 namespace joblib::internal {
 namespace {
@@ -24,6 +29,25 @@ absl::StatusOr<native::ChildProcess> ForkWorkerOf(WorkerLink& link) {
   return native::ChildProcess::Watch(*pid);
 }
 
+void WarnOfThreadsOnce() {
+  static std::atomic<bool> warned{false};
+  if (warned.load(std::memory_order_relaxed)) return;
+  const int n = native::CountOtherThreads();
+  if (n == 0 || warned.exchange(true)) return;
+  const std::string openmp = native::OpenMpRuntime();
+  Warn(absl::StrCat(
+      "The multiprocessing backend forks this process, which has ", n,
+      " more thread", n == 1 ? "" : "s",
+      ": a lock that another thread holds at that moment is never released in "
+      "the workers",
+      openmp.empty()
+          ? ""
+          : absl::StrCat(", and an OpenMP loop waits for ever there if this "
+                         "process has had one (",
+                         openmp, ")"),
+      ". Use backend=\"loky\" where tasks stop answering."));
+}
+
 }  // namespace
 
 void SetForkedTaskConfig(TaskConfigFactory task_config) {
@@ -33,6 +57,7 @@ void SetForkedTaskConfig(TaskConfigFactory task_config) {
 std::shared_ptr<BackendCall> BeginMultiprocessingCall(
     const ParallelBackendBase& backend,
     const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
+  WarnOfThreadsOnce();
   ProcessPool::Options options;
   options.n_workers = traits.n_jobs;
   options.forks = true;
