@@ -210,8 +210,9 @@ void ProcessCall::SendAll() {
     SetRingAt(held);
     held.link->Publish();
   }
-  for (std::string& text : array_warnings_) {
-    warnings_.push_back({"UserWarning", std::move(text)});
+  // Once for a call: the next array meets the same full folder.
+  if (!array_warnings_.empty() && !std::exchange(array_warned_, true)) {
+    warnings_.push_back({"UserWarning", std::move(array_warnings_.front())});
   }
   array_warnings_.clear();
 }
