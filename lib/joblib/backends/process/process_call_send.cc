@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "joblib/backends/process/process_call.h"
+#include "joblib/backends/process/result_arrays.h"
 #include "joblib/backends/process/shared_memory_value.h"
 #include "joblib/core/code_refs.h"
 
@@ -135,6 +136,12 @@ bool ProcessCall::SendHeader(Held& held) {
   header.worker_index = held.index;
   header.nesting_level = nesting_level_;
   header.is_traced = traits_.is_traced ? 1 : 0;
+  header.hands_over_above = -1;
+  if (traits_.arrays.max_nbytes.has_value() &&
+      !traits_.arrays.mmap_mode.empty()) {
+    header.hands_over_above =
+        std::max(*traits_.arrays.max_nbytes, kMinHandedOverBytes);
+  }
   header.float_environment = float_environment_;
   if (std::exchange(held.needs_initializer, false)) {
     const KeptCall& call = *pool_->initializer();

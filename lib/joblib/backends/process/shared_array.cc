@@ -156,6 +156,7 @@ std::shared_ptr<const void> KnownArrays::Find(
 }
 
 std::shared_ptr<ArrayMemory> KnownArrays::FindArray(std::uint64_t number) {
+  if (IncomingArrays::IsOne(number)) return handed_over_.Take(number);
   absl::MutexLock lock(&known_mu);
   if (known != nullptr) {
     const auto found = known->find(number);
