@@ -41,7 +41,9 @@ class MappedFile {
   static absl::StatusOr<MappedFile> Open(const std::string& path, FileUse use);
 
   // The same open file. Errors: RESOURCE_EXHAUSTED (descriptors).
-  absl::StatusOr<MappedFile> Duplicate() const;
+  absl::StatusOr<MappedFile> Duplicate() const { return SameAs(fd_, bytes_); }
+  // That of a descriptor which stays its owner's.
+  static absl::StatusOr<MappedFile> SameAs(int fd, std::uint64_t bytes);
   int fd() const { return fd_; }
   std::uint64_t bytes() const { return bytes_; }
   // Makes it at least `bytes` long, with room on the disk for all of it, so

@@ -68,10 +68,10 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path,
   return file;
 }
 
-absl::StatusOr<MappedFile> MappedFile::Duplicate() const {
-  const int same = fcntl(fd_, F_DUPFD_CLOEXEC, 3);
+absl::StatusOr<MappedFile> MappedFile::SameAs(int fd, std::uint64_t bytes) {
+  const int same = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (same < 0) return ErrnoStatus(errno, "duplicate a descriptor");
-  return MappedFile(same, bytes_);
+  return MappedFile(same, bytes);
 }
 
 absl::Status MappedFile::Extend(std::uint64_t bytes) {

@@ -28,6 +28,10 @@
 // system refuses, std::bad_alloc. Indices are checked where NDEBUG is not
 // defined; elsewhere a wrong one is undefined behaviour, as with std::vector.
 //
+// In a task of a worker process, large arrays (more than max_nbytes) are made in
+// memory that can be handed over to the caller as a result: a process that the
+// task fork()s shares it.
+//
 // A file that another program shortens while it is mapped takes the process
 // that reads beyond its end with it (SIGBUS). On WebAssembly a map is a copy in
 // memory, written back when its last handle goes.

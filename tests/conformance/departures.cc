@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "tests/conformance/call_departures.h"
+#include "tests/conformance/memmap_departures.h"
 
 namespace joblib::conformance {
 namespace {
@@ -427,6 +428,23 @@ constexpr Departure kDepartures[] = {
      "after "
      "any error, and when max_nbytes, mmap_mode or verbose > 50 change.",
      KeepsWorkers},
+    {"memmap.json", "DESIGN 3",
+     "Files for workers have no names: of the place the folder is compared "
+     "that was chosen, and the data begin at its file's first byte.",
+     FilesHaveNoNames},
+    {"memmap.json", "DESIGN 3",
+     "One copy of an array serves all calls, however many Parallels.",
+     OneCopyForAllCalls},
+    {"memmap.json", "DESIGN 3", "A view of a map is one in any layout.",
+     ViewsOfMapsAreMaps},
+    {"memmap.json", "DESIGN 3",
+     "A result that is no map is the caller's to write to.",
+     ResultsAreWriteable},
+    {"memmap.json", "DESIGN 8.9",
+     "mmap_mode=None means no maps, and an unknown one is refused early; "
+     "joblib "
+     "fails in the worker.",
+     ModesMeanWhatTheySay},
 };
 
 }  // namespace

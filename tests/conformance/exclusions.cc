@@ -193,6 +193,21 @@ bool RaisesPythonsOwn(const Case& c, Target) {
   return false;
 }
 
+bool HasElementsOfNoCppType(const Case& c, Target) {
+  const Json* array = c.scenario.Find("array");
+  return array != nullptr && ((*array)["kind"] == Json::Text("object") ||
+                              (*array)["dtype"] == Json::Text(">f8"));
+}
+
+bool PretendsAboutShm(const Case& c, Target) {
+  return c.scenario.Find("no_shm") != nullptr ||
+         c.scenario.Find("small_shm") != nullptr;
+}
+
+bool WaitsForAFolderToGo(const Case& c, Target) {
+  return c.scenario.Find("within_seconds") != nullptr;
+}
+
 using Why = Exclusion::Why;
 
 constexpr char kNoProcesses[] = "WebAssembly has no processes.";
@@ -230,6 +245,18 @@ constexpr Exclusion kExclusions[] = {
      NeedsThreads, "verbose.json"},
     {"dispatch.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "errors.json"},
+    {"memmap.json", "elements-of-no-cpp-type",
+     "Python's objects, and numbers in the other byte order: elements of an "
+     "Array are C++ values.",
+     Why::kPythonOnly, HasElementsOfNoCppType},
+    {"memmap.json", "pretended-shm",
+     "A /dev/shm that is absent or too small: the order of folders is a pure "
+     "function, tested in tests/backends/process/temp_folder_test.cc.",
+     Why::kNoSuchMachine, PretendsAboutShm},
+    {"memmap.json", "folders-that-go",
+     "Nothing has a name that could stay behind: "
+     "tests/array/program_killed_test.cc.",
+     Why::kPythonOnly, WaitsForAFolderToGo},
     {"workers_env.json", "processes-on-webassembly", kNoProcesses,
      Why::kNoSuchMachine, NeedsProcesses, "lifecycle.json"},
     {"dispatch.json", "threads-on-webassembly", kNoThreads, Why::kNoSuchMachine,

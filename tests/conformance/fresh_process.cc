@@ -24,7 +24,10 @@ bool JoblibReads(std::string_view variable) {
   for (std::string_view suffix : {"_NUM_THREADS", "_MAXIMUM_THREADS"}) {
     if (absl::EndsWith(variable, suffix)) return true;
   }
-  return variable == "ENABLE_IPC";
+  for (std::string_view name : {"ENABLE_IPC", "TMPDIR", "TEMP", "TMP"}) {
+    if (variable == name) return true;
+  }
+  return false;
 }
 
 std::optional<int> ToInt(const Json* number) {

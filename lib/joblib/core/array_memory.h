@@ -54,6 +54,9 @@ struct ArrayMemory {
   std::uint64_t offset = 0;  // Of `data`, in the file or shared memory.
   // By which another process can map the same; -1: none. Ours.
   int descriptor = -1;
+  // In a worker's task: by which the process that it works for can map the
+  // same, once nobody holds it here; -1: none. Ours.
+  int result_descriptor = -1;
   // How often it was asked for writing.
   std::atomic<std::uint64_t> writes{0};
   // By which the process that sent it knows it; 0: it does not.

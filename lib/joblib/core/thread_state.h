@@ -28,6 +28,9 @@ struct TaskContext {
   // In a worker process: not 0 once the call there was aborted.
   const std::atomic<std::uint32_t>* remote_stop = nullptr;
   int worker_index = 0;
+  // In a worker process: arrays with more bytes are made in memory that can be
+  // handed over as a result.
+  std::optional<std::uint64_t> hands_over_above;
   // Whether this task, or one around it, runs on a pool of threads.
   bool below_threads = false;
   // With task_timeout: the stop of this very task.

@@ -16,8 +16,10 @@ struct CallHeader {
   CodeRef runner;             // A ShippedCallRunner.
   std::int64_t task_timeout;  // ns; 0: none.
   std::int32_t worker_index;
-  std::int32_t nesting_level;                  // Of the tasks.
-  std::int32_t is_traced;                      // Replies bring TaskTimes.
+  std::int32_t nesting_level;  // Of the tasks.
+  std::int32_t is_traced;      // Replies bring TaskTimes.
+  // Arrays of results with more bytes are handed over by descriptor; -1: none.
+  std::int64_t hands_over_above;
   native::FloatEnvironment float_environment;  // The caller's.
 };
 

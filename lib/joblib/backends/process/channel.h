@@ -136,6 +136,8 @@ enum class ReplyKind : std::uint16_t {
 inline constexpr std::uint16_t kInArena = 1;  // Payload: ArenaSpan.
 inline constexpr std::uint16_t kTimed = 2;    // Reply: TaskTimes come first.
 inline constexpr std::uint16_t kFlush = 4;    // Request: flush stdout after it.
+// Reply: above this many bits is the number of its ResultArrays.
+inline constexpr int kArraysShift = 8;
 
 struct Frame {  // At a multiple of 8; the payload follows.
   std::uint32_t bytes;

@@ -177,6 +177,7 @@ class ProcessCall final : public BackendCall,
   bool abort_told_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::optional<Clock::time_point> balance_at_ ABSL_GUARDED_BY(drive_mu_);
   std::vector<std::string> array_warnings_ ABSL_GUARDED_BY(drive_mu_);
+  bool array_warned_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::vector<Warning> warnings_ ABSL_GUARDED_BY(drive_mu_);
   Waiter waiter_ ABSL_GUARDED_BY(drive_mu_);
 

@@ -49,7 +49,7 @@ bool ProcessCall::DrainFrom(Held& held) {
 }
 
 void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
-  KnownArrays arrays;
+  KnownArrays arrays(reply.arrays);
   ByteReader in(reply.payload, reply.bytes, &arrays);
   if (reply.kind == ReplyKind::kWarning) {
     Warning warning;

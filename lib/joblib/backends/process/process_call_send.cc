@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "joblib/backends/process/process_call.h"
+#include "joblib/backends/process/result_arrays.h"
 #include "joblib/backends/process/shared_memory_value.h"
 #include "joblib/core/code_refs.h"
 
@@ -135,6 +136,12 @@ bool ProcessCall::SendHeader(Held& held) {
   header.worker_index = held.index;
   header.nesting_level = nesting_level_;
   header.is_traced = traits_.is_traced ? 1 : 0;
+  header.hands_over_above = -1;
+  if (traits_.arrays.max_nbytes.has_value() &&
+      !traits_.arrays.mmap_mode.empty()) {
+    header.hands_over_above =
+        std::max(*traits_.arrays.max_nbytes, kMinHandedOverBytes);
+  }
   header.float_environment = float_environment_;
   if (std::exchange(held.needs_initializer, false)) {
     const KeptCall& call = *pool_->initializer();
@@ -210,8 +217,9 @@ void ProcessCall::SendAll() {
     SetRingAt(held);
     held.link->Publish();
   }
-  for (std::string& text : array_warnings_) {
-    warnings_.push_back({"UserWarning", std::move(text)});
+  // Once for a call: the next array meets the same full folder.
+  if (!array_warnings_.empty() && !std::exchange(array_warned_, true)) {
+    warnings_.push_back({"UserWarning", std::move(array_warnings_.front())});
   }
   array_warnings_.clear();
 }

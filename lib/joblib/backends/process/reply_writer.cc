@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "joblib/core/array_memory.h"
 #include "joblib/core/errors.h"
@@ -26,6 +27,7 @@ void ReplyWriter::Begin() {
   kind_ = ReplyKind::kDone;
   flags_ = 0;
   in_arena_ = false;
+  arrays_.Clear();
   writer_.emplace(this, Payload(), Payload() + kMaxInline);
 }
 
@@ -82,14 +84,41 @@ std::byte* ReplyWriter::Grow(std::byte* begin, std::size_t used,
 }
 
 bool ReplyWriter::ShareArray(const std::shared_ptr<ArrayMemory>& memory,
-                             const ArrayPiece& /*piece*/, ArrayRef* ref) {
+                             const ArrayPiece& piece, ArrayRef* ref) {
+  if (memory->known_as == 0) return arrays_.Add(memory, piece, ref);
   *ref = {memory->known_as, /*is_piece=*/false};
-  return ref->number != 0;
+  return true;
+}
+
+void ReplyWriter::HandOverArrays() {
+  absl::Status status = arrays_.Settle();
+  std::uint16_t sent = 0;
+  while (status.ok() && sent < arrays_.size()) {
+    // Seen before the try: then it was made with all the room there can be.
+    const bool all_read =
+        channel_.header().tail.load(std::memory_order_acquire) == head_;
+    status = socket_.Send(sent, arrays_.descriptor(sent));
+    if (status.ok()) {
+      ++sent;
+    } else if (absl::IsUnavailable(status) && !all_read) {
+      WaitForReader();
+      status = absl::OkStatus();
+    }
+  }
+  if (!status.ok()) {
+    Fail(std::make_exception_ptr(PicklingError(
+        absl::StrCat("The arrays of the result could not be handed over: ",
+                     status.message()))));
+  }
+  arrays_.Clear();
+  // Those that were sent before an error, too: the parent takes them away.
+  flags_ |= static_cast<std::uint16_t>(sent << kArraysShift);
 }
 
 void ReplyWriter::Fail(const std::exception_ptr& error) {
   kind_ = ReplyKind::kFailed;
   in_arena_ = false;  // What was begun there is begun anew by the next one.
+  arrays_.Clear();
   writer_.emplace(this, Payload(), Payload() + kMaxInline);
   EncodeException(error, *writer_);
 }

@@ -3,6 +3,7 @@
 //
 //   reply.Begin();                  // May wait for the parent to read.
 //   run(in, reply.writer());        // Or reply.Fail(error).
+//   reply.HandOverArrays();
 //   reply.Publish();
 //
 // Thread-safety: the worker's one thread.
@@ -16,20 +17,30 @@
 
 #include "joblib/backends/process/bells.h"
 #include "joblib/backends/process/channel.h"
+#include "joblib/backends/process/result_arrays.h"
 #include "joblib/core/byte_writer.h"
 #include "joblib/core/warning.h"
+#include "native/descriptor_socket.h"
 
 namespace joblib::internal {
 
 class ReplyWriter final : public ByteSink {
  public:
-  ReplyWriter(const Channel& channel, const BellPage& bells)
-      : channel_(channel), bells_(bells) {}
+  ReplyWriter(const Channel& channel, const BellPage& bells,
+              const native::DescriptorSocket& socket)
+      : channel_(channel), bells_(bells), socket_(socket) {}
 
   void Begin();
   ByteWriter& writer() { return *writer_; }
   // The answer is this error, whatever was written.
   void Fail(const std::exception_ptr& error);
+  // Of the answers to come; unset: none.
+  void HandOverAbove(std::optional<std::uint64_t> bytes) {
+    arrays_.HandOverAbove(bytes);
+  }
+  // Sends the memory of the answer's arrays, once the result itself is gone;
+  // may wait for the parent to read. Fails the answer if they can't be sent.
+  void HandOverArrays();
   // Overwrites the TaskTimes that the answer begins with, or puts them there.
   void SetTimes(const TaskTimes& times);
   // Answers that come before this one.
@@ -41,7 +52,8 @@ class ReplyWriter final : public ByteSink {
  private:
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override;
-  // Arrays that the parent knows go back by their numbers.
+  // Arrays that the parent knows go back by their numbers, large ones by their
+  // memory.
   bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
                   const ArrayPiece& piece, ArrayRef* ref) override;
   std::byte* Payload() const { return channel_.result(head_) + sizeof(Frame); }
@@ -51,6 +63,8 @@ class ReplyWriter final : public ByteSink {
 
   const Channel& channel_;
   const BellPage& bells_;
+  const native::DescriptorSocket& socket_;
+  OutgoingArrays arrays_;
   std::uint32_t head_ = 0;  // Bytes of the ring written, in all.
   std::optional<ByteWriter> writer_;
   ReplyKind kind_ = ReplyKind::kDone;

@@ -66,17 +66,18 @@ native::MappedFile FileFor(std::uint64_t bytes, const ArrayMapping& mapping,
           native::OpenUnnamedFile(candidate);
       status = file.ok() ? file->Extend(bytes) : file.status();
       if (status.ok()) {
+        if (!reasons.empty()) {
+          warnings->push_back(absl::StrCat(
+              "An array of ", bytes,
+              " bytes that worker processes map lies in ", candidate,
+              ", since there was no room where it belongs: ", reasons));
+        }
         *folder = candidate;
         return *std::move(file);
       }
     }
-    const std::string reason = absl::StrCat(candidate, ": ", status.message());
-    absl::StrAppend(&reasons, reasons.empty() ? "" : "; ", reason);
-    warnings->push_back(absl::StrCat(
-        "An array of ", bytes,
-        " bytes could not be put there for the worker processes, the next "
-        "folder is tried: ",
-        reason));
+    absl::StrAppend(&reasons, reasons.empty() ? "" : "; ", candidate, ": ",
+                    status.message());
   }
   throw PicklingError(absl::StrCat(
       "No folder has room for an array of ", bytes,
@@ -155,6 +156,7 @@ std::shared_ptr<const void> KnownArrays::Find(
 }
 
 std::shared_ptr<ArrayMemory> KnownArrays::FindArray(std::uint64_t number) {
+  if (IncomingArrays::IsOne(number)) return handed_over_.Take(number);
   absl::MutexLock lock(&known_mu);
   if (known != nullptr) {
     const auto found = known->find(number);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "joblib/backends/process/call_header.h"
+#include "joblib/backends/process/result_arrays.h"
 #include "joblib/core/array_memory.h"
 #include "joblib/core/byte_reader.h"
 #include "native/file_map.h"
@@ -36,14 +37,20 @@ struct SharedArray {
       const ArrayMapping& mapping, std::vector<std::string>* warnings);
 };
 
-// Finds arrays of this process that results speak of.
+// Finds arrays that a result speaks of: those of this process, and what was
+// handed over with it.
 class KnownArrays final : public SharedValues {
  public:
+  explicit KnownArrays(IncomingArrays* handed_over)
+      : handed_over_(*handed_over) {}
   std::shared_ptr<const void> Find(
       std::uint64_t number,
       const std::function<std::shared_ptr<const void>(ByteReader&)>& decode)
       override;
   std::shared_ptr<ArrayMemory> FindArray(std::uint64_t number) override;
+
+ private:
+  IncomingArrays& handed_over_;
 };
 
 }  // namespace joblib::internal

@@ -317,6 +317,10 @@ bool WorkerLink::Drain(
     check(is_final ? reply.kind == ReplyKind::kDone ||
                          reply.kind == ReplyKind::kFailed
                    : true);
+    // With its frame they are there.
+    IncomingArrays arrays;
+    check(arrays.Receive(socket_, frame.flags >> kArraysShift));
+    reply.arrays = &arrays;
     const Sent sent = sent_.front();
     tell(sent, reply);
     read_ += FrameRoom(frame.bytes);

@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/channel.h"
+#include "joblib/backends/process/result_arrays.h"
 #include "joblib/core/array_memory.h"
 #include "joblib/core/batch_state.h"
 #include "joblib/core/byte_reader.h"
@@ -56,6 +57,7 @@ struct Reply {
   const std::byte* payload = nullptr;
   std::uint64_t bytes = 0;
   TaskTimes times = {};
+  IncomingArrays* arrays = nullptr;  // What of it was handed over.
 };
 
 class WorkerLink {

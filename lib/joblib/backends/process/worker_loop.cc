@@ -55,7 +55,7 @@ class WorkerLoop {
         bells_(std::move(bells)),
         shared_(std::move(socket)),
         task_config_(task_config),
-        reply_(channel_, bells_),
+        reply_(channel_, bells_, shared_.socket()),
         stop_watcher_(&channel_.header().stop) {
     set_warning_handler([this](const Warning& warning) {
       absl::MutexLock lock(&warnings_mu_);
@@ -136,6 +136,7 @@ class WorkerLoop {
     } catch (...) {
       reply_.Fail(std::current_exception());
     }
+    reply_.HandOverArrays();
     if ((frame.flags & kFlush) != 0) FlushOutput();
     SendWarnings();
     if (is_clocked_) EndClock(seq);
@@ -185,6 +186,11 @@ class WorkerLoop {
     control_ = stop_watcher_.BeginCall();
     config_ = task_config_(header.nesting_level);
     worker_index_ = header.worker_index;
+    hands_over_above_.reset();
+    if (header.hands_over_above >= 0) {
+      hands_over_above_ = static_cast<std::uint64_t>(header.hands_over_above);
+    }
+    reply_.HandOverAbove(hands_over_above_);
     is_traced_ = header.is_traced != 0;
     task_timeout_ = std::chrono::nanoseconds(header.task_timeout);
   }
@@ -198,6 +204,7 @@ class WorkerLoop {
     task.call = control_.get();
     task.remote_stop = &channel_.header().stop;
     task.worker_index = worker_index_;
+    task.hands_over_above = hands_over_above_;
     const bool is_timed = is_traced_ || task_timeout_.count() > 0;
     if (!is_timed) {
       const ThreadStateScope scope(config_, &task);
@@ -280,6 +287,7 @@ class WorkerLoop {
   std::shared_ptr<CallControl> control_;
   ConfigRef config_;
   int worker_index_ = 0;
+  std::optional<std::uint64_t> hands_over_above_;
   bool is_traced_ = false;
   std::chrono::nanoseconds task_timeout_{};
   bool is_clocked_ = false;

@@ -33,7 +33,7 @@ class WorkerSharedValues final : public SharedValues {
 
   // Whether the other end of the socket is closed.
   bool OwnerIsGone() const { return socket_.PeerClosed(); }
-
+  const native::DescriptorSocket& socket() const { return socket_; }
   // The one of that number comes next over the socket. Throws DecodeError.
   void Take(std::uint64_t number, std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   void TakeArray(const ArrayHeader& header, const std::string& filename)
