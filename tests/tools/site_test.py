@@ -51,6 +51,16 @@ class MarkdownTest(unittest.TestCase):
             self.assertNotIn("\ue000", body, path)
 
 
+class GuideTest(unittest.TestCase):
+    def test_each_page_with_code_is_among_those_that_are_run(self):
+        with open("tests/docs/BUILD.bazel", encoding="utf-8") as stream:
+            build = stream.read()
+        for path in glob.glob("lib/joblib/docs/*.md"):
+            with open(path, encoding="utf-8") as stream:
+                if "```cpp" in stream.read():
+                    self.assertIn('"//lib/joblib/docs:%s"' % os.path.basename(path), build)
+
+
 class CommentsTest(unittest.TestCase):
     def test_a_comment_above_and_one_behind(self):
         self.assertEqual(
