@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What a change has to pass before it is submitted: format, layers, a clang++
-# build without a warning (-Wthread-safety reads the lock annotations),
-# clang-tidy, the native tests.
+# What a change has to pass before it is submitted: format, layers, a comment
+# for each public name, a clang++ build without a warning (-Wthread-safety reads
+# the lock annotations), clang-tidy, the native tests.
 #   tools/presubmit.sh         clang-tidy reads the files changed since `main`
 #   tools/presubmit.sh --all   all files
 # $BAZEL, if set, is the command to call instead of `bazel`.
@@ -44,7 +44,7 @@ changed_sources() {
   } | while read -r file; do [ ! -f "$file" ] || echo "$file"; done
 }
 
-tools/setup.sh --lint
+tools/setup.sh --lint --docs
 
 step "format"
 sources | xargs -r clang-format-14 --dry-run -Werror ||
@@ -52,6 +52,9 @@ sources | xargs -r clang-format-14 --dry-run -Werror ||
 
 step "layers"
 tools/check_layers.py || fail "layers"
+
+step "documentation"
+tools/docs --check || fail "documentation"
 
 step "clang++ build with -Wthread-safety"
 targets=()

@@ -8,6 +8,7 @@
 #   tools/setup.sh            what `bazel test //...` needs, in any configuration
 #   tools/setup.sh --bench    also the peers that tools/bench compares with
 #   tools/setup.sh --lint     also clang++, clang-format and clang-tidy
+#   tools/setup.sh --docs     also Doxygen, for tools/docs
 set -euo pipefail
 
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
@@ -18,8 +19,9 @@ for arg in "$@"; do
   case "$arg" in
     --bench) packages+=(openmpi-bin libopenmpi-dev python3-venv) ;;
     --lint) packages+=(clang-14 clang-format-14 clang-tidy-14) ;;
+    --docs) packages+=(doxygen) ;;
     *)
-      echo "usage: $0 [--bench] [--lint]" >&2
+      echo "usage: $0 [--bench] [--lint] [--docs]" >&2
       exit 2
       ;;
   esac

@@ -57,6 +57,7 @@
 
 namespace joblib {
 
+// Where the elements of a new array lie.
 enum class Memory {
   kPrivate,  // This process's.
   kShared,   // Worker processes get the same memory: nothing is copied, and
@@ -68,19 +69,25 @@ enum class Memory {
 // a shape is needed, that of a zero-dimensional array, which has one element.
 class Shape {
  public:
+  // One of them, of any integer type.
   class Extent {
    public:
+    // Sizes of containers and plain numbers alike.
     template <internal::AnyInteger N>
     Extent(N n) : value(static_cast<std::int64_t>(n)) {}
-    std::int64_t value;
+    std::int64_t value;  // May be negative: whoever uses it checks.
   };
-  Shape() = default;
+  Shape() = default;  // Not given.
+  // {2, 3}; {} is not given, too.
   Shape(std::initializer_list<Extent> extents) : given_(true) {
     for (const Extent& extent : extents) extents_.push_back(extent.value);
   }
+  // As many extents as the vector has; none: one element.
   Shape(std::vector<std::int64_t> extents)
       : extents_(std::move(extents)), given_(true) {}
+  // Empty where it is not given.
   const std::vector<std::int64_t>& extents() const { return extents_; }
+  // False for Shape().
   bool is_given() const { return given_; }
 
  private:
@@ -94,11 +101,14 @@ class ArrayView {
  public:
   using iterator = internal::ElementIterator<T>;
 
+  // The element, to read or write; as many indices as there are axes.
   template <internal::AnyInteger... Indices>
   T& operator()(Indices... indices) const {
     return data_[internal::OffsetAt(*layout_, indices...)];
   }
+  // The extents, one for each axis.
   const std::vector<std::int64_t>& shape() const { return layout_->shape; }
+  // Elements.
   std::int64_t size() const { return layout_->size; }
   // Over the elements in C order.
   iterator begin() const { return iterator(data_, layout_.get(), 0); }
@@ -130,6 +140,7 @@ class Array {
   // come, 'C' (the last index fastest) or 'F'. Throws std::invalid_argument if
   // there are more or fewer of them than the shape has room for.
   static Array from(std::vector<T> values, Shape shape, char order = 'C');
+  // All elements 0. order: 'C' or 'F'.
   static Array zeros(Shape shape, Memory memory = Memory::kPrivate,
                      char order = 'C') {
     return New(std::move(shape), order, memory, internal::NewMemory::kZeros);
@@ -140,19 +151,26 @@ class Array {
     return New(std::move(shape), order, memory, internal::NewMemory::kRaw);
   }
 
+  // The extents, one for each axis.
   const std::vector<std::int64_t>& shape() const { return layout().shape; }
   // From one element to the next along each axis, in elements.
   const std::vector<std::int64_t>& strides() const { return layout().strides; }
+  // Axes.
   std::int64_t ndim() const {
     return static_cast<std::int64_t>(layout().shape.size());
   }
+  // Elements.
   std::int64_t size() const { return layout().size; }
+  // Of the elements, without gaps that a view may have.
   std::int64_t nbytes() const {
     return size() * static_cast<std::int64_t>(sizeof(T));
   }
+  // Without gaps, the last index fastest.
   bool is_c_contiguous() const { return layout().IsC(); }
+  // Without gaps, the first index fastest.
   bool is_f_contiguous() const { return layout().IsF(); }
 
+  // The element; as many indices as there are axes.
   template <internal::AnyInteger... Indices>
   const T& operator()(Indices... indices) const {
     return data()[internal::OffsetAt(layout(), indices...)];
@@ -171,6 +189,7 @@ class Array {
     internal::BeginWriting(parts_.memory.get());
     return ArrayView<T>(parts_);
   }
+  // The elements of a contiguous array as they lie in memory.
   std::span<T> mutable_span() {
     const std::size_t n = SpanSize();
     internal::BeginWriting(parts_.memory.get());
@@ -183,6 +202,7 @@ class Array {
               std::int64_t step = 1) const {
     return Array(internal::SliceOf(parts_, begin, end, step, sizeof(T)));
   }
+  // The axes in reverse order.
   Array transpose() const {
     internal::ArrayParts turned = parts_;
     turned.layout =
@@ -194,6 +214,7 @@ class Array {
 
   // Whether the memory is a mapped file.
   bool is_memmap() const { return !mmap_mode().empty(); }
+  // Whether mutable_view() gives one.
   bool writeable() const {
     return parts_.memory == nullptr || parts_.memory->writeable;
   }
@@ -273,9 +294,10 @@ Array<T> Array<T>::from(std::vector<T> values, Shape shape, char order) {
   return Array(std::move(parts));
 }
 
+// Where in the file, and in which order, the elements of memmap() lie.
 struct MemmapOptions {
   std::int64_t offset = 0;  // Bytes; a multiple of T's alignment.
-  char order = 'C';         // Or 'F'.
+  char order = 'C';         // The last index fastest; 'F': the first.
 };
 
 // Writes a .npy file, as numpy.save: Fortran order where the array is in that

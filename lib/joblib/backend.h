@@ -20,6 +20,7 @@
 
 namespace joblib {
 
+// Makes a backend of its parameters.
 using BackendFactory =
     std::function<std::shared_ptr<ParallelBackendBase>(const BackendParams&)>;
 
@@ -34,11 +35,13 @@ void register_parallel_backend(const std::string& name, BackendFactory factory,
 // (WebAssembly) register_ray throws std::runtime_error, and "dask" stays
 // unknown.
 void register_ray();
+// See register_ray().
 void register_dask();
 
+// What get_active_backend() tells.
 struct ActiveBackend {
-  std::shared_ptr<ParallelBackendBase> backend;
-  NJobs n_jobs;
+  std::shared_ptr<ParallelBackendBase> backend;  // Never null.
+  NJobs n_jobs;  // As asked for: unset, none or a number.
 };
 // What a bare Parallel() would use here.
 ActiveBackend get_active_backend();

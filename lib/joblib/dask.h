@@ -13,9 +13,10 @@
 
 namespace joblib::dask {
 
+// Of a LocalCluster.
 struct LocalClusterOptions {
-  int n_workers = 0;  // 0: cpu_count().
-  int threads_per_worker = 1;
+  int n_workers = 0;                   // 0: cpu_count().
+  int threads_per_worker = 1;          // So many tasks run at once there.
   std::string memory_limit = "";       // Of each worker, "2GB"; "": Dask's own.
   std::string dashboard_address = "";  // "127.0.0.1:8787"; "": no dashboard.
 };
@@ -31,6 +32,7 @@ class LocalCluster {
   LocalCluster(const LocalCluster&) = delete;
   ~LocalCluster();  // Waits for the end of all its processes.
 
+  // Of the scheduler: what scheduler_host takes.
   const std::string& address() const { return address_; }
   // The page that shows it at work; empty: none was asked for.
   const std::string& dashboard_link() const { return dashboard_link_; }

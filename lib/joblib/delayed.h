@@ -46,8 +46,10 @@ class DelayedCall {
       "arguments, passed as rvalues. For a parameter `T&` use std::ref(x).");
 
  public:
+  // What it returns, by value.
   using result_type = std::decay_t<internal::CallResult<F, Args...>>;
 
+  // Copies or moves them in. delayed() spells it better.
   template <class... A>
   explicit DelayedCall(const F& f, A&&... args)
       : f_(f), args_(std::forward<A>(args)...) {}
@@ -67,10 +69,13 @@ class DelayedCall {
   [[no_unique_address]] std::tuple<Args...> args_;
 };
 
+// A function that waits for its arguments: delayed(f).
 template <class F>
 class DelayedFunction {
  public:
+  // Keeps `f`.
   explicit DelayedFunction(F f) : f_(std::move(f)) {}
+  // The call with these arguments, for later.
   template <class... Args>
   DelayedCall<F, std::decay_t<Args>...> operator()(Args&&... args) const {
     return DelayedCall<F, std::decay_t<Args>...>(f_,
@@ -81,6 +86,7 @@ class DelayedFunction {
   [[no_unique_address]] F f_;
 };
 
+// Copies or moves `f`.
 template <class F>
 DelayedFunction<std::decay_t<F>> delayed(F&& f) {
   return DelayedFunction<std::decay_t<F>>(std::forward<F>(f));
@@ -91,7 +97,9 @@ DelayedFunction<std::decay_t<F>> delayed(F&& f) {
 template <class F>
 class NonPicklable {
  public:
+  // Keeps `f`.
   explicit NonPicklable(F f) : f_(std::move(f)) {}
+  // Calls `f`.
   template <class... Args>
   std::invoke_result_t<const F&, Args...> operator()(Args&&... args) const {
     return std::invoke(f_, std::forward<Args>(args)...);

@@ -21,6 +21,7 @@
 
 namespace joblib {
 
+// What range() gives: integers that are nowhere stored.
 template <class I>
 class Range {
  public:
@@ -64,6 +65,7 @@ class Range {
     return iterator(static_cast<I>(start_ + static_cast<I>(size_) * step_),
                     step_);
   }
+  // How many there are.
   std::size_t size() const { return static_cast<std::size_t>(size_); }
 
  private:
@@ -78,6 +80,7 @@ Range<I> range(I stop) {
   return Range<I>(0, stop, 1);
 }
 
+// start, start + step, ... as long as it is before `stop`. Requires step != 0.
 template <internal::AnyInteger I>
 Range<I> range(I start, std::type_identity_t<I> stop,
                std::type_identity_t<I> step = 1) {
@@ -129,9 +132,11 @@ class Each {
     F* fn_;
   };
 
+  // Reads nothing yet.
   Each(R&& range, F fn) : range_(std::forward<R>(range)), fn_(std::move(fn)) {}
   iterator begin() { return iterator(std::begin(range_), &fn_); }
   internal::SentinelOf<Base> end() { return std::end(range_); }
+  // How many calls there will be, where the range tells its length.
   std::size_t size() const requires internal::Sized<Base> {
     return static_cast<std::size_t>(std::size(range_));
   }
@@ -141,6 +146,7 @@ class Each {
   F fn_;
 };
 
+// fn(x), a delayed call, for each x of `range`.
 template <class R, class F>
 Each<R, std::decay_t<F>> each(R&& range, F&& fn) {
   return Each<R, std::decay_t<F>>(std::forward<R>(range), std::forward<F>(fn));

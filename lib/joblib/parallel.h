@@ -50,6 +50,7 @@ class Parallel {
   // Must not outlive its end on another thread; ends with the object.
   class [[nodiscard]] Session {
    public:
+    // Parallel::session() makes it.
     explicit Session(std::shared_ptr<internal::ParallelState> state)
         : state_(std::move(state)) {
       internal::BeginSession(*state_);
@@ -62,7 +63,7 @@ class Parallel {
     std::shared_ptr<internal::ParallelState> state_;
   };
 
-  Parallel() : Parallel(ParallelOptions{}) {}
+  Parallel() : Parallel(ParallelOptions{}) {}  // As the scopes say.
   // Throws std::invalid_argument for options that can't be.
   explicit Parallel(const ParallelOptions& options)
       : state_(internal::NewParallelState(options)) {}
@@ -135,6 +136,7 @@ class Parallel {
         std::forward<F>(f), std::forward<Ranges>(ranges)...));
   }
 
+  // Begins one; it has to be kept in a variable.
   Session session() { return Session(state_); }
 
   // For tests of the library.

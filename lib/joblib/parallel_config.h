@@ -24,16 +24,17 @@ namespace joblib {
 
 // See parallel_options.h for what each field means.
 struct ConfigOptions {
-  Setting<internal::BackendChoice> backend = {};
-  NJobs n_jobs = {};
-  Setting<internal::Integer> verbose = {};
-  Setting<internal::Text> temp_folder = {};
-  Setting<internal::IntegerOrText> max_nbytes = {};
-  MmapMode mmap_mode = {};
-  Setting<internal::Text> prefer = {};
-  Setting<internal::Text> require = {};
-  // These two go with a backend named in the same scope.
+  Setting<internal::BackendChoice> backend = {};     // A name or an instance.
+  NJobs n_jobs = {};                                 // Workers.
+  Setting<internal::Integer> verbose = {};           // Progress lines.
+  Setting<internal::Text> temp_folder = {};          // Of large arrays.
+  Setting<internal::IntegerOrText> max_nbytes = {};  // Larger ones are mapped.
+  MmapMode mmap_mode = {};                           // How they are mapped.
+  Setting<internal::Text> prefer = {};               // "threads", "processes".
+  Setting<internal::Text> require = {};              // "sharedmem".
+  // Threads in one worker. Goes with a backend named in the same scope.
   Setting<internal::Integer> inner_max_num_threads = {};
+  // So do these.
   BackendParamsSetting backend_params = {};
 };
 
@@ -61,10 +62,11 @@ class [[nodiscard]] parallel_config {
   bool active_ = true;
 };
 
+// Of parallel_backend.
 struct ParallelBackendOptions {
-  NJobs n_jobs = -1;
-  Setting<internal::Integer> inner_max_num_threads = {};
-  BackendParamsSetting backend_params = {};
+  NJobs n_jobs = -1;                                      // All CPUs.
+  Setting<internal::Integer> inner_max_num_threads = {};  // In one worker.
+  BackendParamsSetting backend_params = {};               // Of the backend.
 };
 
 // The older spelling, with a backend always and all CPUs by default.
@@ -75,6 +77,7 @@ class [[nodiscard]] parallel_backend {
       Setting<internal::BackendChoice> backend,
       ParallelBackendOptions options = {});
 
+  // See parallel_config.
   void unregister() { config_.unregister(); }
 
  private:

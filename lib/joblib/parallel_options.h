@@ -30,9 +30,12 @@ struct ParallelOptions {
   Setting<internal::IntegerOrText> batch_size = {};
   // Tasks read ahead: a number, "all" or arithmetic like "2 * n_jobs".
   Setting<internal::IntegerOrText> pre_dispatch = {};
-  // These three matter for process backends.
+  // These three matter for process backends. Where copies of large arrays lie.
   Setting<internal::Text> temp_folder = {};
+  // Arrays with more bytes are mapped: a number, or "10K", "1.5M", "2G". None:
+  // no array. Default: "1M".
   Setting<internal::IntegerOrText> max_nbytes = {};
+  // "r", "r+", "w+" or "c"; None: no array is mapped. Default: "r".
   MmapMode mmap_mode = {};
   // "processes" or "threads": a hint where no backend is named.
   Setting<internal::Text> prefer = {};

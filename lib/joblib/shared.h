@@ -37,8 +37,11 @@ template <class T>
 class Shared {
  public:
   Shared() = default;  // Empty; only to be assigned to, or read into.
+  // Moves the value in.
   explicit Shared(T value) : kept_(std::make_shared<Kept>(std::move(value))) {}
+  // The value. Requires that it is not empty.
   const T& operator*() const { return kept_->value; }
+  // The same.
   const T* operator->() const { return &kept_->value; }
 
   void CEREAL_SAVE_FUNCTION_NAME(internal::OutArchive& archive) const {

@@ -26,6 +26,7 @@
 
 namespace joblib {
 
+// What numpy calls a struct of yours, to be specialized; null: not described.
 template <class T>
 inline constexpr const char* npy_descr = nullptr;
 

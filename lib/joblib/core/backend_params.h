@@ -54,9 +54,11 @@ class TypedKeptCall final : public KeptCall {
 // NOLINTBEGIN(google-explicit-constructor,bugprone-forwarding-reference-overload)
 class BackendParam {
  public:
-  using List = std::vector<BackendParam>;
+  using List = std::vector<BackendParam>;  // Of values of any kinds.
+  // By name.
   using Map = std::map<std::string, BackendParam>;
 
+  // A bool, an integer or a double.
   template <internal::AnyNumber N>
   BackendParam(N n) {
     if constexpr (std::is_same_v<N, bool>) {
@@ -67,35 +69,46 @@ class BackendParam {
       value_ = static_cast<double>(n);
     }
   }
+  // A text.
   template <internal::AnyText S>
   BackendParam(S&& text) : value_(std::string(std::forward<S>(text))) {}
+  // A call, for each worker to run.
   template <class F, class... Args>
   BackendParam(DelayedCall<F, Args...> call)
       : value_(std::shared_ptr<const internal::KeptCall>(
             std::make_shared<internal::TypedKeptCall<DelayedCall<F, Args...>>>(
                 std::move(call)))) {}
+  // A list.
   BackendParam(List list) : value_(std::move(list)) {}
+  // A map.
   BackendParam(Map entries)
       : value_(std::make_shared<const Map>(std::move(entries))) {}
+  // A map, spelled out: {{"GPU", 1}}.
   BackendParam(
       std::initializer_list<std::pair<const std::string, BackendParam>> entries)
       : BackendParam(Map(entries)) {}
 
-  // Null where the parameter is of another kind.
+  // Null where it is no bool.
   const bool* as_bool() const { return std::get_if<bool>(&value_); }
+  // Null where it is no integer.
   const std::int64_t* as_integer() const {
     return std::get_if<std::int64_t>(&value_);
   }
+  // Null where it is no double.
   const double* as_double() const { return std::get_if<double>(&value_); }
+  // Null where it is no text.
   const std::string* as_text() const {
     return std::get_if<std::string>(&value_);
   }
+  // Null where it is no list.
   const List* as_list() const { return std::get_if<List>(&value_); }
+  // Null where it is no call.
   std::shared_ptr<const internal::KeptCall> as_call() const {
     auto* call =
         std::get_if<std::shared_ptr<const internal::KeptCall>>(&value_);
     return call != nullptr ? *call : nullptr;
   }
+  // Null where it is no map.
   const Map* as_map() const {
     auto* map = std::get_if<std::shared_ptr<const Map>>(&value_);
     return map != nullptr ? map->get() : nullptr;
@@ -115,15 +128,18 @@ class BackendParam {
       value_;
 };
 
+// A backend's parameters by name.
 using BackendParams = std::map<std::string, BackendParam>;
 
 // Its own class: `{{"a", 1}, {"b", "x"}}` needs an initializer_list constructor
 // at the field itself. `{}` means unset.
 class BackendParamsSetting : public Setting<BackendParams> {
  public:
-  BackendParamsSetting() = default;
-  BackendParamsSetting(None) : Setting(none) {}
+  BackendParamsSetting() = default;              // Not given.
+  BackendParamsSetting(None) : Setting(none) {}  // None.
+  // These.
   BackendParamsSetting(BackendParams params) : Setting(std::move(params)) {}
+  // These, spelled out: {{"a", 1}, {"b", "x"}}.
   BackendParamsSetting(
       std::initializer_list<std::pair<const std::string, BackendParam>> entries)
       : Setting(BackendParams(entries)) {}

@@ -29,6 +29,7 @@ inline std::string UnserializeText(const std::string& why) {
 // A worker process died while it ran a task.
 class TerminatedWorkerError : public BrokenProcessPool {
  public:
+  // As the library throws it.
   explicit TerminatedWorkerError(const std::string& message,
                                  std::int64_t task_index = -1, int signal = 0,
                                  int exit_code = 0, std::int64_t completed = 0)
@@ -39,7 +40,7 @@ class TerminatedWorkerError : public BrokenProcessPool {
         completed_(completed) {}
   std::int64_t task_index() const { return task_index_; }  // -1: no task ran.
   int signal() const { return signal_; }                   // 0: none.
-  int exit_code() const { return exit_code_; }
+  int exit_code() const { return exit_code_; }             // 0 with a signal.
   // Tasks of the call that had finished.
   std::int64_t completed() const { return completed_; }
 
@@ -72,13 +73,15 @@ class CancelledError : public std::runtime_error {
 // An exception of a type that the caller's process could not rebuild.
 class RemoteError : public std::runtime_error {
  public:
+  // As the library throws it.
   RemoteError(std::string type_name, const std::string& message,
               std::int64_t task_index = -1)
       : std::runtime_error(message),
         type_name_(std::move(type_name)),
         task_index_(task_index) {}
+  // Of the exception there, as C++ spells it.
   const std::string& type_name() const { return type_name_; }
-  std::int64_t task_index() const { return task_index_; }
+  std::int64_t task_index() const { return task_index_; }  // -1: unknown.
 
  private:
   std::string type_name_;
@@ -90,11 +93,13 @@ class RemoteError : public std::runtime_error {
 // `catch (const std::exception&)` ambiguous.
 class TaskFailure {
  public:
+  // As the library makes it.
   TaskFailure(std::int64_t task_index, int worker_pid, int attempt)
       : task_index_(task_index), worker_pid_(worker_pid), attempt_(attempt) {}
+  // Where the task stands in the call's input, from 0 on.
   std::int64_t task_index() const { return task_index_; }
-  int worker_pid() const { return worker_pid_; }
-  int attempt() const { return attempt_; }  // 1 the first time.
+  int worker_pid() const { return worker_pid_; }  // There, on a cluster.
+  int attempt() const { return attempt_; }        // 1 the first time.
 
  private:
   std::int64_t task_index_;

@@ -22,17 +22,21 @@ std::string ExceptionMessage(const std::exception_ptr& error);
 template <class R>
 class Outcome {
  public:
+  // A task that has returned.
   explicit Outcome(R value) : value_(std::move(value)) {}
+  // A task that has failed.
   explicit Outcome(std::exception_ptr error)
       : error_(std::move(error)),
         message_(internal::ExceptionMessage(error_)) {}
 
+  // False: there is an error.
   bool has_value() const { return value_.has_value(); }
   // Rethrows the task's error if there is no value.
   R& value() {
     if (!value_) std::rethrow_exception(error_);
     return *value_;
   }
+  // The same.
   const R& value() const {
     if (!value_) std::rethrow_exception(error_);
     return *value_;
@@ -48,19 +52,25 @@ class Outcome {
   std::string message_;
 };
 
+// Of a task that returns nothing.
 template <>
 class Outcome<void> {
  public:
-  Outcome() = default;
+  Outcome() = default;  // A task that has returned.
+  // A task that has failed.
   explicit Outcome(std::exception_ptr error)
       : error_(std::move(error)),
         message_(internal::ExceptionMessage(error_)) {}
 
+  // False: there is an error.
   bool has_value() const { return error_ == nullptr; }
+  // Rethrows the task's error, if it has one.
   void value() const {
     if (error_ != nullptr) std::rethrow_exception(error_);
   }
+  // Null if it has none.
   const std::exception_ptr& error() const { return error_; }
+  // The error's text; empty if it has none.
   const std::string& message() const { return message_; }
 
  private:

@@ -53,8 +53,9 @@ class ParallelBackendBase {
   virtual int configure(NJobs n_jobs, const BackendParams& params);
   // Hands `batch` to a worker and returns without waiting for it.
   virtual void submit(Batch batch) = 0;
-  virtual void start_call() {}
-  virtual void stop_call() {}
+  virtual void start_call() {}  // Before the first batch.
+  virtual void stop_call() {}   // After the last one was reported.
+  // Ends the workers: no call follows, or configure comes again.
   virtual void terminate() {}
   // `ensure_ready`: further batches may come through this very instance.
   virtual void abort_everything(bool ensure_ready);
@@ -64,9 +65,15 @@ class ParallelBackendBase {
   get_nested_backend() const;
   // Whether tasks see the caller's memory.
   virtual bool supports_sharedmem() const { return false; }
+  // Whether tasks run on threads of this process: what prefer="threads" asks.
   virtual bool uses_threads() const { return false; }
+  // Whether its workers can start with thread limits; where not, a scope that
+  // gives them is an error.
   virtual bool supports_inner_max_num_threads() const { return false; }
+  // Whether `timeout` works; where not, it is a warning.
   virtual bool supports_timeout() const { return true; }
+  // Whether results may be taken while tasks run; where not, generator()
+  // throws.
   virtual bool supports_return_generator() const { return true; }
   // Where neither Parallel nor a scope says n_jobs.
   virtual NJobs default_n_jobs() const { return 1; }

@@ -27,8 +27,9 @@ class Setting;
 // Python's explicit None. Not constructible from {}: `.n_jobs = {}` stays
 // unset.
 struct None {
-  explicit constexpr None(int) {}
+  explicit constexpr None(int) {}  // For `none` alone.
 };
+// The one value of None.
 inline constexpr None none{0};
 
 namespace internal {
@@ -110,14 +111,17 @@ concept ValueFor = !kSetting<std::remove_cvref_t<U>> &&
 template <class V>
 class Setting {
  public:
-  Setting() = default;
-  Setting(None) : set_(true) {}
+  Setting() = default;           // Not given.
+  Setting(None) : set_(true) {}  // None.
+  // A value.
   template <internal::ValueFor<V> U>
   Setting(U&& value) : set_(true), value_(V(std::forward<U>(value))) {}
 
   // None or a value was given.
   bool is_set() const { return set_; }
+  // None was given.
   bool is_none() const { return set_ && !value_.has_value(); }
+  // A value was given.
   bool has_value() const { return value_.has_value(); }
   // Requires has_value().
   const V& value() const { return *value_; }
@@ -131,7 +135,9 @@ class Setting {
   std::optional<V> value_;
 };
 
+// A number of workers: any number, none or not given.
 using NJobs = Setting<internal::JobCount>;
+// "r", "r+", "w+", "c", none or not given.
 using MmapMode = Setting<internal::Text>;
 
 // NOLINTEND(google-explicit-constructor,bugprone-forwarding-reference-overload)

@@ -18,12 +18,15 @@ namespace internal {
 class StopState;
 }  // namespace internal
 
+// Hears of a stop.
 class StopToken {
  public:
   StopToken() = default;  // Never stops.
+  // StopSource::token() makes it.
   explicit StopToken(std::shared_ptr<internal::StopState> state)
       : state_(std::move(state)) {}
 
+  // Whether the stop came.
   bool stop_requested() const;
 
   // Runs `callback` once when the stop comes, on the thread that asks for it,
@@ -36,10 +39,12 @@ class StopToken {
   std::shared_ptr<internal::StopState> state_;
 };
 
+// Asks for a stop.
 class StopSource {
  public:
-  StopSource();
+  StopSource();         // Of a state of its own.
   void request_stop();  // Again: nothing.
+  // What hears of it.
   StopToken token() const { return StopToken(state_); }
 
  private:

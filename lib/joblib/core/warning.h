@@ -11,11 +11,13 @@
 
 namespace joblib {
 
+// What a handler gets.
 struct Warning {
   std::string category;  // "UserWarning", as in Python.
-  std::string message;
+  std::string message;   // One line or more, without an end of line.
 };
 
+// What the program does with a warning.
 using WarningHandler = std::function<void(const Warning&)>;
 
 // Returns the former handler. An empty one stands for the default.

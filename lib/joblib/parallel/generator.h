@@ -52,6 +52,7 @@ class Generator {
     virtual std::optional<Value> Next() = 0;
   };
 
+  // Parallel::generator() makes it.
   explicit Generator(std::unique_ptr<Source> source)
       : source_(std::move(source)) {}
   Generator(Generator&&) noexcept = default;

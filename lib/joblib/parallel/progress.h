@@ -13,11 +13,13 @@
 
 namespace joblib {
 
+// What the callback gets.
 struct Progress {
-  std::int64_t done;
+  std::int64_t done;   // Tasks.
   std::int64_t total;  // -1: not known.
 };
 
+// Called once for each finished task.
 using ProgressCallback = std::function<void(const Progress&)>;
 
 // A bar on stderr: on a terminal one line with rate and remaining time, else a
