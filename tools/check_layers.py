@@ -40,6 +40,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/consumers/c_main/work.cc": "a program, not a test",
     "tests/consumers/forks/program.cc": "a program, not a test",
     "tests/consumers/googletest/work_test.cc": "a program, not a test",
+    "tests/consumers/library/both.cc": "a program, not a test",
     "tests/consumers/library/scaler.cc": "a program, not a test",
     "tests/consumers/program/program.cc": "a program, not a test",
     "tests/native/affinity_process_test.cc": "sets the affinity it expects",

@@ -51,7 +51,7 @@ class CMakeTest(installed.ConsumerTest):
                 place,
                 "cmake",
                 "-B",
-                "build" + version,
+                "build",
                 "-DTARGET=joblib::joblib",
                 "-DCMAKE_PREFIX_PATH=" + self.static,
             )
@@ -83,6 +83,21 @@ class PkgConfigTest(installed.ConsumerTest):
         self.addCleanup(os.rename, moved, self.shared)
         place = self.build(moved, "-Wl,-rpath=" + os.path.join(moved, "lib"))
         self.assertEqual(self.run_in(place, "./program"), "ok\n")
+
+    def test_brings_cereal_for_those_who_have_none(self):
+        third_party = os.path.join(self.static, "include", "joblib", "third_party")
+        included = self.run_in(
+            self.copy_of("program"),
+            "g++",
+            "-std=c++20",
+            "-M",
+            "program.cc",
+            "-isystem",  # Before the system's folders.
+            third_party,
+            "-I" + os.path.join(self.static, "include"),
+        )
+        self.assertIn(third_party + "/cereal/cereal.hpp", included)
+        self.assertNotIn(" /usr/include/cereal/", included)
 
     def test_says_that_it_needs_run_time_type_information(self):
         place = self.copy_of("program")

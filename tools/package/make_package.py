@@ -20,11 +20,11 @@ import exports
 
 # Abseil's release is an inline namespace; it is in every name, and at the end
 # of its C functions'. Ours is as long, which keeps mangled names valid.
-_ABSEIL = re.compile(r"lts_(?=\d{8})")
-_ABSEIL_OURS = "jl__"
+ABSEIL = re.compile(r"lts_(?=\d{8})")
+ABSEIL_OURS = "jl__"
 
 # Not its JSON and XML, which need rapidjson and rapidxml.
-_CEREAL = re.compile(r"cereal/(?!external/|archives/(json|xml))")
+CEREAL = re.compile(r"cereal/(?!external/|archives/(json|xml))")
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -55,7 +55,7 @@ def bytes_of(path):
 
 def installed_headers(files):
     """Those of {place: file} that "joblib/*.h" reaches, and all of cereal."""
-    chosen = {place for place in files if _CEREAL.match(place)}
+    chosen = {place for place in files if CEREAL.match(place)}
     todo = [place for place in files if re.fullmatch(r"joblib/\w+\.h", place)]
     while todo:
         place = todo.pop()
@@ -96,7 +96,7 @@ def own_objects(parameters, folder):
     renamed = os.path.join(folder, "renamed")
     with open(renamed, "w", encoding="utf-8") as stream:
         for symbol in sorted(every):
-            ours = _ABSEIL.sub(_ABSEIL_OURS, symbol)
+            ours = ABSEIL.sub(ABSEIL_OURS, symbol)
             if ours != symbol:
                 stream.write("%s %s\n" % (symbol, ours))
     objects = []
@@ -133,6 +133,17 @@ def make_shared(parameters, objects, header_texts, soname, folder, library):
     )
 
 
+def version_values(version):
+    # Before 1.0 each minor version may change what programs were built with.
+    major, minor, _ = version.split(".")
+    soname = "libjoblib.so." + (major if major != "0" else "0." + minor)
+    return {"VERSION": version, "SONAME": soname}
+
+
+def template_name(path):
+    return os.path.basename(path)[: -len(".in")]
+
+
 def fill_in(text, values):
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text)
 
@@ -158,10 +169,8 @@ def main(arguments):
         dict(header.split("=", 1) for header in parameters["header"])
     )
     ours = [text_of(f) for place, f in headers.items() if place.startswith("joblib/")]
-    # Before 1.0 each minor version may change what programs were built with.
-    major, minor, _ = version.split(".")
-    soname = "libjoblib.so." + (major if major != "0" else "0." + minor)
-    values = {"VERSION": version, "SONAME": soname}
+    values = version_values(version)
+    soname = values["SONAME"]
     with tempfile.TemporaryDirectory() as folder, tarfile.open(output, "w") as tar:
         objects = own_objects(parameters, folder)
         archive = os.path.join(folder, "libjoblib.a")
@@ -183,7 +192,7 @@ def main(arguments):
         add_link(tar, "lib/" + soname, full_name)
         add_link(tar, "lib/libjoblib.so", soname)
         for path in sorted(parameters["template"]):
-            name = os.path.basename(path)[: -len(".in")]
+            name = template_name(path)
             kind = "cmake/joblib/" if name.endswith(".cmake") else "pkgconfig/"
             add(tar, "lib/" + kind + name, fill_in(text_of(path), values).encode())
         for license_line in sorted(parameters["license"]):
