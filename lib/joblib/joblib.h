@@ -2,6 +2,10 @@
 #ifndef JOBLIB_JOBLIB_H_
 #define JOBLIB_JOBLIB_H_
 
+#ifndef __cpp_rtti
+#error "joblib needs run-time type information: compile without -fno-rtti"
+#endif
+
 #include "joblib/array.h"            // IWYU pragma: export
 #include "joblib/backend.h"          // IWYU pragma: export
 #include "joblib/batch.h"            // IWYU pragma: export

@@ -46,9 +46,13 @@
 #include "cereal/types/valarray.hpp"
 #include "cereal/types/variant.hpp"
 #include "cereal/types/vector.hpp"
+#include "cereal/version.hpp"
 #include "joblib/core/byte_reader.h"
 #include "joblib/core/byte_writer.h"
 #include "joblib/core/plain_value.h"
+
+// The layout of its archives is part of the library's own.
+static_assert(CEREAL_VERSION >= 10302, "joblib needs cereal 1.3.2 or newer");
 
 namespace joblib::internal {
 
