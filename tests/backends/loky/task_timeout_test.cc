@@ -72,6 +72,26 @@ TEST(TaskTimeoutTest, CostsTheLateTasksAlone) {
   ExpectThreeLate({.n_jobs = 2, .task_timeout = 0.3}, 1);
 }
 
+// By its own watch: a task that is told of its limit has reached it.
+int EndWhenTold(int n) {
+  while (n % 2 == 1 && !stop_requested()) {
+  }
+  return n;
+}
+TEST(TaskTimeoutTest, ATaskThatEndsAtItsLimitIsLate) {
+  const auto outcomes = Parallel({.n_jobs = 2, .task_timeout = 0.05})
+                            .collect(each(range(20), [](int i) {
+                              return delayed(EndWhenTold)(i);
+                            }));
+  ASSERT_THAT(outcomes, SizeIs(20));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(outcomes[i].has_value(), i % 2 == 0) << i;
+    if (i % 2 == 1) {
+      EXPECT_THROW(outcomes[i].value(), TimeoutError);
+    }
+  }
+}
+
 TEST(TaskTimeoutTest, RetriesWhatWasLate) {
   ExpectThreeLate({.n_jobs = 2, .max_retries = 1, .task_timeout = 0.3}, 2);
 }

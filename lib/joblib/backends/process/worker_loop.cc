@@ -243,11 +243,15 @@ class WorkerLoop {
   void EndClock(std::uint32_t seq) {
     is_clocked_ = false;
     std::uint64_t running = ClockWord(seq, TaskClock::kRunning);
-    if (channel_.header().task_clock.compare_exchange_strong(
+    const Clock::time_point start(std::chrono::nanoseconds(
+        channel_.header().task_started.load(std::memory_order_relaxed)));
+    if (Clock::now() < start + task_timeout_ &&
+        channel_.header().task_clock.compare_exchange_strong(
             running, ClockWord(seq, TaskClock::kEnded))) {
       return;
     }
-    // Condemned: whoever did it has told the task's fate already, and kills.
+    // Condemned, or about to be: whoever does it tells the task's fate, and
+    // kills.
     for (;;) {
       native::SharedFutexWait(channel_.header().stop, 1,
                               std::chrono::seconds(1));
