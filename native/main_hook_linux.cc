@@ -24,8 +24,9 @@ namespace {
 
 using Main = int (*)(int, char**, char**);
 
-// version,channel,socket,bells,nonce,module; bells are 0 (no descriptor that
-// could be inherited) where a stranger started the worker.
+// version,channel,socket,bells,nonce,module[,entry]; bells are 0 (no descriptor
+// that could be inherited) where a stranger started the worker. The entry is an
+// address in the worker, for a hook of another module: see LookEarly.
 constexpr std::string_view kMarker = "JOBLIB_WORKER=";
 constexpr std::uint64_t kVersion = 1;
 // Its value is a whole entry, "LD_PRELOAD=..." or nothing: put in the place of
@@ -40,6 +41,7 @@ struct Start {
   std::atomic<bool> looked{false};
   bool is_worker = false;
   std::uint64_t module = 0;  // Whose copy of this code serves.
+  std::uint64_t entry = 0;   // How to reach it; 0: by its own hook.
   WorkerStart descriptors;
 };
 constinit Start start_state;
@@ -90,7 +92,8 @@ bool ParseMarker(const char* value, Start& start) {
   if (!ReadNumber(value, version) || version != kVersion ||
       !ReadNumber(value, channel) || !ReadNumber(value, socket) ||
       !ReadNumber(value, bells) || !ReadNumber(value, nonce) ||
-      !ReadNumber(value, module) || *value != '\0') {
+      !ReadNumber(value, module) ||
+      (*value != '\0' && !ReadNumber(value, start.entry)) || *value != '\0') {
     return false;
   }
   start.descriptors = {.channel = static_cast<int>(channel),
@@ -163,11 +166,27 @@ void PrepareWorker() {
   ExitWith("the worker's main returned");
 }
 
+// This copy's worker, by way of another one's hook.
+[[noreturn]] void ServeByOthersHook() {
+  hook_reached.store(true, std::memory_order_release);
+  RunWorker(start_state.descriptors);
+}
+
+// If it is known, and in the module that it should be in.
+void RunOtherCopy(const Start& start) {
+  const auto* const entry = reinterpret_cast<const void*>(start.entry);
+  if (entry == nullptr) return;
+  const absl::StatusOr<CodeAddress> place = LocateCode(entry);
+  if (!place.ok() || place->module != start.module) return;
+  reinterpret_cast<void (*)()>(start.entry)();
+}
+
 int HookedMain(Main main, int argc, char** argv, char** envp) {
   PrepareWorker();
   const Start& start = LookAtMarker();
   if (start.is_worker) {
     if (start.module == OurModule()) RunWorker(start.descriptors);
+    RunOtherCopy(start);
     // Another copy's worker: that one comes next, unless it is not there. Then
     // main() would start workers in turn, without end.
     if (!FindModule(start.module).ok()) {
@@ -234,7 +253,8 @@ namespace {
 // now, before the first hook removes it.
 //
 // A preloaded library whose names are hidden (a version script) is not found by
-// the program; there the program's call is redirected.
+// the program; there the program's call is redirected, or, where it goes to a
+// hook of the program's own, that one is told how to come here.
 [[gnu::constructor(101)]] void LookEarly() {
   const Start& start = LookAtMarker();
   if (!start.is_worker || hook_reached.load(std::memory_order_relaxed) ||
@@ -249,6 +269,14 @@ namespace {
       ReplaceInProgram("__libc_start_main",
                        reinterpret_cast<std::uintptr_t>(&StartHooked)),
       std::memory_order_relaxed);
+  char** const marker = FindEntry(kMarker);
+  if (start_behind_ours.load(std::memory_order_relaxed) != 0 ||
+      marker == nullptr) {
+    return;
+  }
+  const auto* const told = new std::string(absl::StrCat(
+      *marker, ",", reinterpret_cast<std::uintptr_t>(&ServeByOthersHook)));
+  *marker = const_cast<char*>(told->c_str());  // As long as the environment.
 }
 
 // A sanitizer's runtime insists on being the first library.

@@ -34,6 +34,7 @@ class LibraryTest(installed.ConsumerTest):
         archive, shared = "joblib::joblib_static", "joblib::joblib"
         for program, library, hide in [
             (archive, archive, "OFF"),
+            (archive, archive, "ON"),
             (archive, shared, "OFF"),
             (shared, archive, "ON"),
             (shared, shared, "OFF"),

@@ -1,6 +1,7 @@
 // A program that is its own worker, for hook_program_test: argv[1] says what it
 // does. Exits with 0 if the worker did its work.
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -54,18 +55,18 @@ int HangInAConstructor() {
   return 24;
 }
 
-int Run(const std::string& what, const std::string& own_path) {
+// path: this program, or what it loads.
+int Run(const std::string& what, const std::string& path) {
   if (what == "run") return RunAWorker();
   if (what == "hang") return HangInAConstructor();
   if (what == "delete") {
-    if (unlink(own_path.c_str()) != 0) return Fail(25, "unlink");
+    if (unlink(path.c_str()) != 0) return Fail(25, "unlink");
     return RunAWorker();
   }
   if (what == "replace") {
-    if (unlink(own_path.c_str()) != 0 ||
-        symlink("/bin/false", own_path.c_str()) != 0 ||
+    if (unlink(path.c_str()) != 0 || symlink("/bin/false", path.c_str()) != 0 ||
         // What the kernel calls a program whose file is gone.
-        symlink("/bin/false", (own_path + " (deleted)").c_str()) != 0) {
+        symlink("/bin/false", (path + " (deleted)").c_str()) != 0) {
       return Fail(25, "replace");
     }
     return RunAWorker();
@@ -73,6 +74,13 @@ int Run(const std::string& what, const std::string& own_path) {
   if (what == "close") {
     for (int fd = 0; fd <= 2; ++fd) close(fd);
     return RunAWorker();
+  }
+  // A library with a hook of its own, which nothing of this program calls.
+  if (what == "load") {
+    void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) return Fail(27, dlerror());
+    auto run = reinterpret_cast<int (*)()>(dlsym(library, "RunHookPlugin"));
+    return run != nullptr ? run() : Fail(28, dlerror());
   }
   if (what == "is_worker") {
     if (getauxval(AT_SECURE) != 0) std::printf("secure ");
@@ -89,5 +97,5 @@ int Run(const std::string& what, const std::string& own_path) {
 }  // namespace joblib::native
 
 int main(int argc, char** argv) {
-  return joblib::native::Run(argc > 1 ? argv[1] : "", argv[0]);
+  return joblib::native::Run(argc > 1 ? argv[1] : "", argv[argc > 2 ? 2 : 0]);
 }

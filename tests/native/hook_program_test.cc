@@ -191,6 +191,11 @@ INSTANTIATE_TEST_SUITE_P(, ForeignProgramTest,
                            return name.substr(0, name.find('.'));
                          });
 
+// Both have a copy of the hook; the library's is hidden, or comes second.
+TEST_P(ForeignProgramTest, ItsWorkersAreNoneOfTheProgramsOwnHook) {
+  ExpectRuns(Execute({Program("hook_program"), "load", Program(GetParam())}));
+}
+
 TEST_P(ForeignProgramTest, ItsWorkersPreloadTheLibrary) {
   ExpectRuns(Execute({Program("hook_foreign"), Program(GetParam())}));
 }
