@@ -191,6 +191,18 @@ std::optional<int> ReadCgroupCpuLimit(const std::string& root) {
   return least;
 }
 
+std::optional<std::string> ReadCgroupThatDiesAsOne(const std::string& root) {
+  for (const std::string& folder :
+       FoldersUpwards(root, ReadMounts(root), ReadMemberships(root),
+                      /*version_2=*/true, "memory")) {
+    const auto text = ReadSmallFile(absl::StrCat(folder, "/memory.oom.group"));
+    if (text.has_value() && absl::StripAsciiWhitespace(*text) == "1") {
+      return folder;
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::vector<int>> ReadCgroupCpus(const std::string& root) {
   const std::vector<Mount> mounts = ReadMounts(root);
   const std::vector<Membership> members = ReadMemberships(root);

@@ -121,7 +121,9 @@ WarningCollector::~WarningCollector() { set_warning_handler(former_); }
 
 bool IsOneOfJoblibs(const Warning& warning) {
   return !absl::StartsWith(warning.message,
-                           "The multiprocessing backend forks this process");
+                           "The multiprocessing backend forks this process") &&
+         !absl::StartsWith(warning.message,
+                           "A worker process that runs out of memory takes");
 }
 
 Json WarningCollector::Take() {

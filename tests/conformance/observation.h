@@ -20,8 +20,10 @@ namespace joblib::conformance {
 
 // Collects the library's warnings while it lives. Thread-safety: any thread may
 // warn.
-// False: the library's own warning before it forks a program with threads, once
-// in a process. joblib forks in silence; //tests/backends/multiprocessing.
+// False: the library's own warnings, once in a process, of a program with
+// threads that is to be forked (//tests/backends/multiprocessing) and of a
+// control group that dies as one (//tests/native:cgroup_quota_test). joblib
+// says nothing there.
 bool IsOneOfJoblibs(const Warning& warning);
 
 class WarningCollector {

@@ -236,5 +236,20 @@ TEST(ReadCgroupCpusTest, NothingThere) {
   EXPECT_EQ(ReadCgroupCpus(tree.root()), std::nullopt);
 }
 
+TEST(ReadCgroupThatDiesAsOneTest, ItsOwnOrOneAbove) {
+  FixtureTree tree;
+  tree.Write("proc/self/mountinfo", kV2Mount);
+  tree.Write("proc/self/cgroup", "0::/a/b\n");
+  EXPECT_EQ(ReadCgroupThatDiesAsOne(tree.root()), std::nullopt);
+  tree.Write("sys/fs/cgroup/a/b/memory.oom.group", "0\n");
+  EXPECT_EQ(ReadCgroupThatDiesAsOne(tree.root()), std::nullopt);
+  tree.Write("sys/fs/cgroup/a/memory.oom.group", "1\n");
+  EXPECT_EQ(ReadCgroupThatDiesAsOne(tree.root()),
+            tree.root() + "/sys/fs/cgroup/a");
+  tree.Write("sys/fs/cgroup/a/b/memory.oom.group", "1\n");
+  EXPECT_EQ(ReadCgroupThatDiesAsOne(tree.root()),
+            tree.root() + "/sys/fs/cgroup/a/b");
+}
+
 }  // namespace
 }  // namespace joblib::native

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,6 +24,7 @@
 #include "joblib/core/thread_limits.h"
 #include "joblib/core/thread_state.h"
 #include "joblib/core/warning.h"
+#include "native/cgroup_quota.h"
 #include "native/environment.h"
 #include "native/main_hook.h"
 #include "native/thread.h"
@@ -140,6 +142,17 @@ std::shared_ptr<ProcessPool> PoolFor(const Settings& settings, int n_jobs) {
   return executor->pool;
 }
 
+void WarnOfSharedEndOnce() {
+  static std::atomic<bool> looked{false};
+  if (looked.exchange(true)) return;
+  const std::optional<std::string> group = native::ReadCgroupThatDiesAsOne("");
+  if (!group.has_value()) return;
+  Warn(absl::StrCat(
+      "A worker process that runs out of memory takes this program with it: "
+      "the system kills all processes of the control group ",
+      *group, " at once (memory.oom.group)."));
+}
+
 // A fork() by another thread while this one chooses a pool: the child could
 // never choose one.
 void HandleForks() {
@@ -181,6 +194,7 @@ std::shared_ptr<BackendCall> BeginLokyCall(
   }
   std::shared_ptr<ProcessPool> pool =
       PoolFor(SettingsOf(backend, traits), traits.n_jobs);
+  WarnOfSharedEndOnce();
   HandleForks();  // After the pools' own handlers, so that it locks first.
   auto call = std::make_shared<ProcessCall>(std::move(pool), receiver, traits,
                                             backend.nesting_level() + 1);
