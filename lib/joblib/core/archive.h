@@ -138,7 +138,7 @@ void CEREAL_SERIALIZE_FUNCTION_NAME(InArchive& archive,
 template <class T>
 void CEREAL_SAVE_FUNCTION_NAME(OutArchive& archive,
                                const cereal::BinaryData<T>& data) {
-  archive.out().Write(data.data, static_cast<std::size_t>(data.size));
+  archive.out().WriteValue(data.data, static_cast<std::size_t>(data.size));
 }
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(InArchive& archive,

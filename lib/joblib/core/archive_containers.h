@@ -87,7 +87,7 @@ void LoadSequence(InArchive& archive, Sequence& sequence) {
 template <class T>
 void SaveBlock(ByteWriter& out, const T* values, std::size_t n) {
   out.Put(static_cast<std::uint64_t>(n));
-  out.Write(values, n * sizeof(T));
+  out.WriteValue(values, n * sizeof(T));
 }
 
 template <class C, class Traits, class A>
@@ -163,7 +163,7 @@ template <class T, std::size_t n>
 void CEREAL_SAVE_FUNCTION_NAME(OutArchive& archive,
                                const std::array<T, n>& array) {
   if constexpr (kInBlock<T>) {
-    archive.out().Write(array.data(), n * sizeof(T));
+    archive.out().WriteValue(array.data(), n * sizeof(T));
   } else {
     for (const T& element : array) archive(element);
   }

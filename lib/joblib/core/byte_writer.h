@@ -39,7 +39,12 @@ class ByteSink {
     (void)encode;
     return 0;
   }
-  // The same for the elements of an array. False: they are written in place.
+  // A plain value of many bytes is about to be written.
+  virtual void NoteLarge(const void* bytes, std::size_t n) {
+    (void)bytes;
+    (void)n;
+  }
+  // As Share for the elements of an array. False: they are written in place.
   virtual bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
                           const ArrayPiece& piece, ArrayRef* ref) {
     (void)memory;
@@ -51,6 +56,8 @@ class ByteSink {
 
 class ByteWriter {
  public:
+  static constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
+
   ByteWriter(ByteSink* sink, std::byte* begin, std::byte* end)
       : sink_(sink), begin_(begin), at_(begin), end_(end) {}
   ByteWriter(const ByteWriter&) = delete;
@@ -69,7 +76,7 @@ class ByteWriter {
   }
   void PutText(const std::string& text) {
     Put(static_cast<std::uint64_t>(text.size()));
-    Write(text.data(), text.size());
+    WriteValue(text.data(), text.size());
   }
 
   std::byte* begin() const { return begin_; }
@@ -77,6 +84,12 @@ class ByteWriter {
   // Forgets what was written from `size` on.
   void Truncate(std::size_t size) { at_ = begin_ + size; }
   ByteSink* sink() const { return sink_; }
+  // As Write, of a whole value.
+  void WriteValue(const void* bytes, std::size_t n) {
+    if (n >= kLargeBytes) [[unlikely]]
+      sink_->NoteLarge(bytes, n);
+    Write(bytes, n);
+  }
 
  private:
   void Grow(std::size_t n) {

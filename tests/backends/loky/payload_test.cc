@@ -12,11 +12,16 @@
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "tests/testing/shared_counters.h"
+#include "tests/testing/warning_collector.h"
 
 namespace joblib::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 using Bytes = std::vector<std::uint8_t>;
@@ -94,6 +99,32 @@ using Texts = std::vector<std::string>;
 using Nested = std::pair<int, Shared<Texts>>;
 
 // Both workers get both values, though they are encoded but once.
+std::size_t SizeOf(const Bytes& bytes, int) { return bytes.size(); }
+std::size_t SizeOfText(const std::string& text, int) { return text.size(); }
+
+TEST(PayloadTest, TheSameLargeValueAgainAndAgainIsWarnedOfOnce) {
+  const WarningCollector warnings;
+  Parallel parallel({.n_jobs = 2});
+  const auto call = [&](const Bytes& bytes, int n_tasks) {
+    parallel(
+        each(range(n_tasks), [&](int i) { return delayed(SizeOf)(bytes, i); }));
+  };
+  call(Make(2 << 20, 1), 16);
+  call(Make(100'000, 1), 40);
+  parallel(each(range(40),
+                [](int i) { return delayed(SizeOf)(Make(1 << 20, i), i); }));
+  EXPECT_THAT(warnings.messages(), IsEmpty());
+  call(Make(2 << 20, 1), 40);
+  EXPECT_THAT(warnings.messages(),
+              ElementsAre(AllOf(HasSubstr("2097152 bytes"),
+                                HasSubstr("more than 16 tasks"),
+                                HasSubstr("joblib::Shared"))));
+  const std::string text(3 << 20, 'x');
+  parallel(
+      each(range(40), [&](int i) { return delayed(SizeOfText)(text, i); }));
+  EXPECT_THAT(warnings.messages(), SizeIs(2));
+}
+
 TEST(PayloadTest, ASharedValueWithinAnother) {
   const auto begun = SharedCounters::Zeros();
   const Shared<Nested> outer(Nested(1, Shared<Texts>(Texts{"a", "b"})));

@@ -106,7 +106,7 @@ class ProcessCall final : public BackendCall,
   void LeaseAndYield() ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   void GiveBack(std::size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   void SendAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
-  bool SendTo(Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
+  void SendTo(Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   bool SendHeader(Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   bool FindRunner(const TaskBlock& block)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
@@ -177,6 +177,7 @@ class ProcessCall final : public BackendCall,
   bool abort_told_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::optional<Clock::time_point> balance_at_ ABSL_GUARDED_BY(drive_mu_);
   std::vector<std::string> array_warnings_ ABSL_GUARDED_BY(drive_mu_);
+  RepeatedValues repeated_ ABSL_GUARDED_BY(drive_mu_);
   bool array_warned_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::vector<Warning> warnings_ ABSL_GUARDED_BY(drive_mu_);
   Waiter waiter_ ABSL_GUARDED_BY(drive_mu_);

@@ -77,6 +77,8 @@ void ProcessCall::LeaseAndYield() {
     held.link = std::move(lease.link);
     held.link->arrays = &traits_.arrays;
     held.link->array_warnings = &array_warnings_;
+    held.link->repeated = &repeated_;
+    held.link->warnings = &warnings_;
     held.link->channel().header().bell.store(holder_->bell);
     held.link->SetStop(false);
     if (lease.is_new) waiter_.ExpectLong();
@@ -90,6 +92,8 @@ void ProcessCall::GiveBack(std::size_t i) {
   const std::shared_ptr<WorkerLink> link = std::move(held_[i].link);
   link->arrays = nullptr;
   link->array_warnings = nullptr;
+  link->repeated = nullptr;
+  link->warnings = nullptr;
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
   if (killed) {
     pool_->Drop(link, /*replace=*/true);  // Its end is near.
@@ -192,9 +196,8 @@ void ProcessCall::SendAll() {
   }
   const bool yields = pool_->SomebodyStarves();
   for (;;) {
-    bool any = false;
     for (Held& held : held_) {
-      if (held.sending != nullptr) any |= SendTo(held);
+      if (held.sending != nullptr) SendTo(held);
       if (aborted_.load()) return;
     }
     if (waiting_.empty() || (yields && held_.size() > 1)) break;
@@ -211,7 +214,6 @@ void ProcessCall::SendAll() {
     }
     SendTo(*held);
     if (aborted_.load()) return;
-    (void)any;
   }
   for (Held& held : held_) {
     SetRingAt(held);
@@ -224,15 +226,14 @@ void ProcessCall::SendAll() {
   array_warnings_.clear();
 }
 
-bool ProcessCall::SendTo(Held& held) {
+void ProcessCall::SendTo(Held& held) {
   Shipment& shipment = *held.sending;
-  bool any = false;
   if (!held.header_sent) {
     try {
-      if (!SendHeader(held)) return false;
+      if (!SendHeader(held)) return;
     } catch (...) {
       FailAll(std::current_exception());
-      return false;
+      return;
     }
     held.header_sent = true;
   }
@@ -240,20 +241,17 @@ bool ProcessCall::SendTo(Held& held) {
     try {
       if (!held.link->SendTask(shipment, shipment.next,
                                shipment.next + 1 == shipment.end)) {
-        return any;
+        return;
       }
       ++shipment.next;
-      any = true;
     } catch (...) {
       // Its turn to fail comes once those before it have ended.
-      if (shipment.done < shipment.next) return any;
-      if (!Fail(shipment, std::current_exception())) return any;
-      any = true;
+      if (shipment.done < shipment.next) return;
+      if (!Fail(shipment, std::current_exception())) return;
     }
   }
   held.sending = nullptr;
   if (shipment.done == shipment.end) ReportEnded(held);
-  return any;
 }
 
 void ProcessCall::SetRingAt(const Held& held) const {

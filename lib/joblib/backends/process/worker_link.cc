@@ -77,6 +77,19 @@ class WorkerLink::RequestSink final : public ByteSink {
     Require(value);
     return value->number;
   }
+  void NoteLarge(const void* bytes, std::size_t n) override {
+    if (link_.repeated == nullptr ||
+        !link_.repeated->Note(bytes, n, link_.encoded_)) {
+      return;
+    }
+    link_.warnings->push_back(
+        {"UserWarning",
+         absl::StrCat("The same value of ", n,
+                      " bytes was sent with more than ",
+                      RepeatedValues::kMaxTimes,
+                      " tasks of one call. Pass it as a joblib::Array or a "
+                      "joblib::Shared: they reach each worker process once.")});
+  }
   bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
                   const ArrayPiece& piece, ArrayRef* ref) override {
     std::shared_ptr<SharedArray> array =
@@ -204,6 +217,7 @@ bool WorkerLink::SendShared(const NeedsShared& needed) {
 }
 
 bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index, bool flush) {
+  encoded_ = {shipment.state, index};
   for (;;) {
     try {
       CodeModules::Noted noted;

@@ -29,11 +29,13 @@
 #include "absl/status/status.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/channel.h"
+#include "joblib/backends/process/repeated_values.h"
 #include "joblib/backends/process/result_arrays.h"
 #include "joblib/core/array_memory.h"
 #include "joblib/core/batch_state.h"
 #include "joblib/core/byte_reader.h"
 #include "joblib/core/byte_writer.h"
+#include "joblib/core/warning.h"
 #include "native/child_process.h"
 #include "native/descriptor_socket.h"
 
@@ -154,6 +156,9 @@ class WorkerLink {
   // Of the leasing call: how arrays travel, and what it is to be warned of.
   const ArrayMapping* arrays = nullptr;
   std::vector<std::string>* array_warnings = nullptr;
+  // Of the leasing call: what was sent, and what it is to be warned of.
+  RepeatedValues* repeated = nullptr;
+  std::vector<Warning>* warnings = nullptr;
   std::size_t forgotten = 0;  // Of DeadNumbersSince.
   // Modules that it was told of.
   std::vector<std::uint64_t> modules;
@@ -174,7 +179,8 @@ class WorkerLink {
 
   Channel channel_;
   native::DescriptorSocket socket_;
-  std::deque<Sent> sent_;       // Not answered, in order.
+  std::deque<Sent> sent_;  // Not answered, in order.
+  RepeatedValues::Task encoded_ = {};
   std::uint32_t sent_seq_ = 0;  // Number of the next request.
   std::uint32_t published_ = 0;
   std::uint32_t written_ = 0;  // Bytes of the request ring.
