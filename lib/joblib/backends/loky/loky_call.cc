@@ -158,8 +158,10 @@ void WarnOfSharedEndOnce() {
 void HandleForks() {
   static std::once_flag once;
   std::call_once(once, [] {
-    native::OnFork([] { executor_mu.Lock(); }, [] { executor_mu.Unlock(); },
-                   [] { executor_mu.Unlock(); })
+    native::OnFork(
+        []() ABSL_NO_THREAD_SAFETY_ANALYSIS { executor_mu.Lock(); },
+        []() ABSL_NO_THREAD_SAFETY_ANALYSIS { executor_mu.Unlock(); },
+        []() ABSL_NO_THREAD_SAFETY_ANALYSIS { executor_mu.Unlock(); })
         .IgnoreError();
   });
 }

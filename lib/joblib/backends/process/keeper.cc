@@ -56,8 +56,9 @@ Keeper& Keeper::Get() {
   if (!std::exchange(registered, true)) {
     native::PinThisModule();
     // A child has none of its parent's threads, and its workers aren't ours.
-    native::OnFork([] { making_mu.Lock(); }, [] { making_mu.Unlock(); },
-                   [] {
+    native::OnFork([]() ABSL_NO_THREAD_SAFETY_ANALYSIS { making_mu.Lock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { making_mu.Unlock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
                      the_keeper.store(nullptr);
                      making_mu.Unlock();
                    })

@@ -37,8 +37,9 @@ std::optional<ProcessPool::Clock::time_point> TickAll(
 void RegisterOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
-    native::OnFork([] { pools_mu.Lock(); }, [] { pools_mu.Unlock(); },
-                   [] {
+    native::OnFork([]() ABSL_NO_THREAD_SAFETY_ANALYSIS { pools_mu.Lock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { pools_mu.Unlock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
                      // Its pools are the parent's: left alone, as are their
                      // workers.
                      pools = new Pools;
