@@ -1,4 +1,6 @@
 #include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -24,6 +26,7 @@ constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t kCrashStackBytes = std::size_t{128} << 10;
 constexpr int kMaxFrames = 24;
 constexpr int kMaxNameBytes = 200;
+constexpr timespec kTimeToTell = {.tv_sec = 0, .tv_nsec = 200'000'000};
 
 std::atomic<std::uint32_t>* crash_used = nullptr;
 char* crash_text = nullptr;
@@ -86,8 +89,20 @@ _Unwind_Reason_Code AtFirstFrame(_Unwind_Context*, void*) {
   return _URC_END_OF_STACK;
 }
 
+// Should the walk below never end: a stack gone wild, a lock that is held.
+void EndSoonBy(int signal) {
+  sigevent event = {};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = signal;
+  int timer = 0;
+  if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0) return;
+  const itimerspec once = {.it_interval = {}, .it_value = kTimeToTell};
+  syscall(SYS_timer_settime, timer, 0, &once, nullptr);
+}
+
 void OnCrash(int signal, siginfo_t*, void* context) {
   if (!crashing.exchange(true)) {
+    EndSoonBy(signal);
     Walk walk = {ProgramCounter(context)};
     AddLine(walk.crash_pc, false);
     _Unwind_Backtrace(AtFrame, &walk);
@@ -115,7 +130,9 @@ void RecordCrashes(std::atomic<std::uint32_t>* used, char* text,
   // The unwinder loads what it needs at its first use: not in a handler.
   _Unwind_Backtrace(AtFirstFrame, nullptr);
   stack_t stack = {};
-  stack.ss_sp = std::malloc(kCrashStackBytes);  // For the process's life.
+  // For the process's life; static, so that a leak checker sees it.
+  static void* const memory = std::malloc(kCrashStackBytes);
+  stack.ss_sp = memory;
   stack.ss_size = kCrashStackBytes;
   if (stack.ss_sp != nullptr) sigaltstack(&stack, nullptr);
   struct sigaction action = {};

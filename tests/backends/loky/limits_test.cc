@@ -160,6 +160,9 @@ TEST(LimitsTest, LittleAddressSpaceIsEnough) {
               AllOf(HasSubstr(kRight), HasSubstr("2 workers")));
 }
 TEST(LimitsTest, NoProcessIsAnError) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the leak checker needs a process of its own";
+#endif
   if (getuid() != 0) GTEST_SKIP() << "can't become a user of its own";
   EXPECT_THAT(RunGuest("--no-process"),
               AllOf(HasSubstr("error "), HasSubstr("could not start a worker"),
@@ -174,6 +177,9 @@ TEST(LimitsTest, FewProcessesAreFewWorkers) {
 }
 TEST(LimitsTest, WorkersHaveNoEndlessStack) {
   RunGuest("--stacks");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve terabytes";
+#endif
   EXPECT_THAT(RunGuest("--endless-stack"), HasSubstr("SIGSEGV"));
 }
 TEST(LimitsTest, ChannelsAreNotLockedInMemory) {
