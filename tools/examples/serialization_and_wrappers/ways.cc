@@ -74,7 +74,7 @@ std::vector<Way> TryAll(int n_words) {
   ways.push_back(
       Try("a function", "loky", [](int i) { return delayed(Triple)(i); }));
 
-  const int factor = kFactor;
+  int factor = kFactor;  // Not constant: the lambda has to capture it.
   const auto closure = [factor](int x) { return factor * x; };
   const auto call_closure = [&](int i) { return delayed(closure)(i); };
   ways.push_back(Try("a lambda with captures", "loky", call_closure));
