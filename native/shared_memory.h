@@ -38,8 +38,8 @@ class SharedMemory {
   static absl::StatusOr<SharedMemory> Create(const std::string& name,
                                              std::size_t bytes);
   // Takes over `fd`, which came from another process. Errors:
-  // FAILED_PRECONDITION unless its size is `bytes` (0: any) and (if it is a
-  // memfd) it is sealed against shrinking; then `fd` is closed, too.
+  // FAILED_PRECONDITION unless it is a file whose size is `bytes` (0: any) and
+  // (if it is a memfd) sealed against shrinking; then `fd` is closed, too.
   static absl::StatusOr<SharedMemory> Adopt(int fd, std::size_t bytes);
 
   int fd() const { return fd_; }
@@ -47,6 +47,8 @@ class SharedMemory {
   // opened a file of its own. Discard and the destructor look themselves.
   bool IsOurs() const;
   std::size_t bytes() const { return bytes_; }
+  // Whether nobody can shrink it: else reading a map of it may be a SIGBUS.
+  bool HasFixedSize() const { return anonymous_; }
   // Makes sure that [offset, offset + n) has memory behind it. Nothing to do
   // for a memfd, but for a file. Errors: RESOURCE_EXHAUSTED.
   absl::Status Reserve(std::size_t offset, std::size_t n) const;

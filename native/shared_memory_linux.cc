@@ -108,6 +108,9 @@ absl::Status CheckAdopted(int fd, std::size_t* bytes) {
   }
   struct stat info = {};
   if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "fstat");
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError("a descriptor of no memory or file");
+  }
   if (*bytes == 0 && info.st_size > 0) {
     *bytes = static_cast<std::size_t>(info.st_size);
   }

@@ -21,7 +21,7 @@
 // Who may write which word: see the struct. A worker gone wild may write them
 // all: every length and offset is checked by its reader.
 //
-// Source of the design and its figures: tests/benchmarks/channel_benchmark.cc.
+// Source of the design and its figures: tests/benchmarks/process_dispatch_benchmark.cc.
 #ifndef JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 #define JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 

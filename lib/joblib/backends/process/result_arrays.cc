@@ -51,7 +51,8 @@ struct ReadResult final : ArrayMemory {
 
 absl::StatusOr<std::shared_ptr<ArrayMemory>> MapOrRead(
     const native::SharedMemory& file) {
-  if (mapped_results.load(std::memory_order_relaxed) < kMaxMappedResults) {
+  if (file.HasFixedSize() &&
+      mapped_results.load(std::memory_order_relaxed) < kMaxMappedResults) {
     absl::StatusOr<native::Mapping> map =
         native::Mapping::Map(file, 0, file.bytes());
     if (map.ok()) return std::make_shared<MappedResult>(*std::move(map));

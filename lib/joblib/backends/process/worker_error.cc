@@ -51,7 +51,8 @@ std::string HowItEnded(const WorkerLink& link) {
 // wild, so that only what can be printed is.
 std::string Backtrace(const WorkerLink& link) {
   const ChannelHeader& header = link.channel().header();
-  const std::string_view written(
+  // A copy: a process that it forked may still write there.
+  const std::string written(
       header.crash_text,
       std::min(header.crash_used.load(std::memory_order_acquire), kCrashBytes));
   std::string text;

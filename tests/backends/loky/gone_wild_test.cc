@@ -1,0 +1,150 @@
+// A worker that writes whatever it likes into the memory and the socket that it
+// shares with the program, until it dies of it: a crash of that worker, never
+// of the program, and the next call is as if nothing had been.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "joblib/joblib.h"
+#include "tests/backends/process/children.h"
+#include "tests/testing/eventually.h"
+#include "tests/testing/shared_counters.h"
+
+namespace joblib::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+using Random = std::mt19937;
+
+struct Piece {
+  std::uintptr_t begin, end;
+};
+
+// Of what the program maps, too.
+std::vector<Piece> SharedPieces() {
+  std::vector<Piece> pieces;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("rw-s") == std::string::npos ||
+        line.find("joblib") == std::string::npos) {
+      continue;
+    }
+    Piece piece = {};
+    char dash;
+    std::istringstream(line) >> std::hex >> piece.begin >> dash >> piece.end;
+    // Of the arenas no more than what small results use.
+    piece.end = std::min(piece.end, piece.begin + (1 << 20));
+    pieces.push_back(piece);
+  }
+  return pieces;
+}
+
+std::vector<int> Sockets() {
+  std::vector<int> sockets;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    struct stat info = {};
+    if (fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode)) sockets.push_back(fd);
+  }
+  return sockets;
+}
+
+void Talk(const std::vector<int>& sockets, Random& random) {
+  for (const int fd : sockets) {
+    const std::string text(random() % 64, static_cast<char>(random()));
+    send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+}
+
+// Whole words at once: of half of one there are more than can be met.
+__attribute__((no_sanitize("address", "thread"))) void Scribble(
+    const std::vector<Piece>& pieces, Random& random) {
+  const Piece& piece = pieces[random() % pieces.size()];
+  // Mostly where the words and the first frames are.
+  const std::uintptr_t bytes =
+      random() % 4 == 0 ? piece.end - piece.begin : 8192;
+  auto* const word = reinterpret_cast<volatile std::uint32_t*>(
+      piece.begin + random() % bytes / 4 * 4);
+  switch (random() % 4) {
+    case 0:
+      *word = static_cast<std::uint32_t>(random());
+      break;
+    case 1:
+      *word = *word ^ 1U << random() % 32;
+      break;
+    case 2:
+      *word = static_cast<std::uint32_t>(random() % 64);
+      break;
+    case 3:
+      *word = ~0U;
+      break;
+  }
+}
+
+void GoWild(unsigned seed) {
+  Random random(seed);
+  const std::vector<Piece> pieces = SharedPieces();
+  const std::vector<int> sockets = Sockets();
+  const unsigned n = 1 + random() % 1000;
+  for (unsigned i = 0; i < n; ++i) {
+    Scribble(pieces, random);
+    if (random() % 256 == 0) Talk(sockets, random);
+  }
+  raise(SIGKILL);
+}
+
+std::string Task(int n, unsigned seed, const SharedCounters& wild) {
+  if (n == 5) {
+    wild.Set(0, getpid());
+    std::thread(GoWild, seed).detach();
+  }
+  return std::string(static_cast<std::size_t>(n), 'x');
+}
+
+TEST(GoneWildTest, IsACrashOfThatWorkerAlone) {
+  constexpr unsigned kRounds = 60;
+  constexpr int kTasks = 40;
+  const auto wild = SharedCounters::Zeros();
+  const auto call = [&](int n, unsigned seed) {
+    return Parallel({.n_jobs = 2, .batch_size = 4})
+        .collect(each(range(n),
+                      [&](int i) { return delayed(Task)(i, seed, wild); }));
+  };
+  for (unsigned seed = 0; seed < kRounds; ++seed) {
+    SCOPED_TRACE(seed);
+    // Which values come then is the worker's word; that all come is not.
+    try {
+      EXPECT_THAT(call(kTasks, seed), SizeIs(kTasks));
+    } catch (const BrokenProcessPool&) {
+      // It may have said of itself that it never began to serve.
+    }
+    ASSERT_TRUE(AllGone({wild.Get()}));
+    const auto next = call(5, seed);
+    ASSERT_THAT(next, SizeIs(5));
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      EXPECT_EQ(next[i].value(), std::string(i, 'x'));
+    }
+  }
+  shutdown();
+  EXPECT_TRUE(Eventually([] { return Children().empty(); }));
+}
+
+}  // namespace
+}  // namespace joblib::testing
