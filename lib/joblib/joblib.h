@@ -22,6 +22,7 @@
 #include "joblib/shippable.h"        // IWYU pragma: export
 #include "joblib/stop_token.h"       // IWYU pragma: export
 #include "joblib/task.h"             // IWYU pragma: export
+#include "joblib/version.h"
 #include "joblib/warnings.h"         // IWYU pragma: export
 
 #endif  // JOBLIB_JOBLIB_H_

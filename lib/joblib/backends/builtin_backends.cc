@@ -11,6 +11,7 @@
 #include "joblib/backends/threading/thread_pool.h"
 #include "joblib/core/backend_access.h"
 #include "joblib/core/backend_registry.h"
+#include "joblib/core/first_copy.h"
 
 namespace joblib::internal {
 namespace {
@@ -38,9 +39,7 @@ BackendRegistry* NewRegistry() {
   return registry;
 }
 
-}  // namespace
-
-BackendRegistry& Registry() {
+BackendRegistry& OwnRegistry() {
   // Named so that the linker takes it along.
   ConnectWorkers();
   BackendRegistry* registry = the_registry.load(std::memory_order_acquire);
@@ -51,6 +50,32 @@ BackendRegistry& Registry() {
   }
   return *registry;
 }
+
+void OwnShutdown() {
+  ThreadPool::Get().Shrink();
+  ShutdownLoky();
+  ShutdownClusters();
+}
+
+struct BackendFunctions {
+  BackendRegistry& (*registry)();
+  void (*shutdown)();
+};
+
+}  // namespace
+
+JOBLIB_COPY_OF("backends", BackendFunctions, joblib_copy_backends,
+               {OwnRegistry, OwnShutdown})
+
+namespace {
+const BackendFunctions& TheBackends() {
+  static const BackendFunctions& first =
+      FirstCopy("backends", joblib_copy_backends);
+  return first;
+}
+}  // namespace
+
+BackendRegistry& Registry() { return TheBackends().registry(); }
 
 bool IsProcessBackend(const std::string& name) {
   return name == "loky" || name == "multiprocessing";
@@ -93,10 +118,6 @@ ConfigRef DefaultTaskConfig(int level) {
 
 void ResetRegistryForTest() { delete the_registry.exchange(NewRegistry()); }
 
-void ShutdownBackends() {
-  ThreadPool::Get().Shrink();
-  ShutdownLoky();
-  ShutdownClusters();
-}
+void ShutdownBackends() { TheBackends().shutdown(); }
 
 }  // namespace joblib::internal

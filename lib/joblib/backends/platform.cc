@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "joblib/core/first_copy.h"
 #include "joblib/core/warning.h"
 #include "native/affinity.h"
 #include "native/cpu_count.h"
@@ -51,7 +52,12 @@ Platform CurrentPlatform() {
           .threads = (bits & kWithThreads) != 0};
 }
 
+using ProcessKindOf = std::atomic<ProcessKind>*;
+
 }  // namespace
+
+JOBLIB_COPY_OF("process_kind", ProcessKindOf, joblib_copy_process_kind,
+               &process_kind)
 
 int CpuCount(bool only_physical_cores) {
   if (MultiprocessingIsOff()) return 1;
@@ -83,10 +89,14 @@ void PretendPlatformForTest(std::optional<Platform> platform) {
 }
 
 ProcessKind CurrentProcessKind() {
-  return process_kind.load(std::memory_order_relaxed);
+  static const ProcessKindOf& first =
+      FirstCopy("process_kind", joblib_copy_process_kind);
+  return first->load(std::memory_order_relaxed);
 }
 
-void SetProcessKind(ProcessKind kind) { process_kind.store(kind); }
+void SetProcessKind(ProcessKind kind) {
+  FirstCopy("process_kind", joblib_copy_process_kind)->store(kind);
+}
 
 bool ProcessesAvailable() {
   return CurrentPlatform().processes && !MultiprocessingIsOff();

@@ -21,20 +21,23 @@ using BackendFactory =
 
 namespace internal {
 
+// Virtual: one that another copy of the library made (core/first_copy.h) is
+// used by that copy's code.
 class BackendRegistry {
  public:
+  virtual ~BackendRegistry() = default;
   // Replaces a factory of that name.
-  void Register(const std::string& name, BackendFactory factory,
-                bool make_default);
+  virtual void Register(const std::string& name, BackendFactory factory,
+                        bool make_default);
   // `name` gives from here on what the default backend's name gives.
-  void AliasToDefault(const std::string& name);
-  bool Has(const std::string& name) const;
-  std::string default_name() const;
-  std::vector<std::string> names() const;  // Ascending.
+  virtual void AliasToDefault(const std::string& name);
+  virtual bool Has(const std::string& name) const;
+  virtual std::string default_name() const;
+  virtual std::vector<std::string> names() const;  // Ascending.
   // Throws std::invalid_argument in joblib's words if there is no such name, or
   // if the factory returns null.
-  std::shared_ptr<ParallelBackendBase> Make(const std::string& name,
-                                            const BackendParams& params) const;
+  virtual std::shared_ptr<ParallelBackendBase> Make(
+      const std::string& name, const BackendParams& params) const;
 
  private:
   mutable absl::Mutex mu_;

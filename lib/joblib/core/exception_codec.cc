@@ -20,6 +20,7 @@
 #include "absl/base/const_init.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/core/first_copy.h"
 #include "joblib/core/type_name.h"
 
 namespace joblib::internal {
@@ -359,14 +360,12 @@ std::exception_ptr DecodeLevel(ByteReader& in, int level,
   }
 }
 
-}  // namespace
-
-void RegisterException(const ExceptionType& type) {
+void OwnRegister(const ExceptionType& type) {
   absl::MutexLock lock(&registry_mu);
   Add(type);
 }
 
-void EncodeException(const std::exception_ptr& error, ByteWriter& out) {
+void OwnEncode(const std::exception_ptr& error, ByteWriter& out) {
   const std::size_t begin = out.size();
   try {
     EncodeLevel(error, 0, kMaxTexts, out);
@@ -380,8 +379,37 @@ void EncodeException(const std::exception_ptr& error, ByteWriter& out) {
   }
 }
 
-std::exception_ptr DecodeException(ByteReader& in, const TaskFailure& who) {
+std::exception_ptr OwnDecode(ByteReader& in, const TaskFailure& who) {
   return DecodeLevel(in, 0, who);
+}
+
+struct ExceptionFunctions {
+  void (*add)(const ExceptionType&);
+  void (*encode)(const std::exception_ptr&, ByteWriter&);
+  std::exception_ptr (*decode)(ByteReader&, const TaskFailure&);
+};
+
+}  // namespace
+
+JOBLIB_COPY_OF("exceptions", ExceptionFunctions, joblib_copy_exceptions,
+               {OwnRegister, OwnEncode, OwnDecode})
+
+namespace {
+const ExceptionFunctions& TheExceptions() {
+  static const ExceptionFunctions& first =
+      FirstCopy("exceptions", joblib_copy_exceptions);
+  return first;
+}
+}  // namespace
+
+void RegisterException(const ExceptionType& type) { TheExceptions().add(type); }
+
+void EncodeException(const std::exception_ptr& error, ByteWriter& out) {
+  TheExceptions().encode(error, out);
+}
+
+std::exception_ptr DecodeException(ByteReader& in, const TaskFailure& who) {
+  return TheExceptions().decode(in, who);
 }
 
 }  // namespace joblib::internal

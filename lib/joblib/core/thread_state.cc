@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "joblib/core/first_copy.h"
+
 namespace joblib::internal {
 namespace {
 
@@ -13,12 +15,24 @@ struct ConfigDropper {
   ~ConfigDropper() { SwapActiveConfig(ConfigRef()); }
 };
 
+ThreadState* OwnThread() { return &thread_state; }
+
+using ThreadStates = ThreadState* (*)();
+
 }  // namespace
 
-ThreadState* CurrentThread() { return &thread_state; }
+JOBLIB_COPY_OF("thread_state", ThreadStates, joblib_copy_thread_state,
+               OwnThread)
+
+ThreadState* CurrentThread() {
+  static const ThreadStates& states =
+      FirstCopy("thread_state", joblib_copy_thread_state);
+  // As a rule there is one copy: the compiler sees through it.
+  return states == OwnThread ? &thread_state : states();
+}
 
 ConfigRef ActiveConfig() {
-  const Config* config = thread_state.config;
+  const Config* config = CurrentThread()->config;
   if (config == nullptr) {
     static const Config* const kDefault = [] {
       auto* const fresh = new Config;
@@ -35,16 +49,17 @@ ConfigRef SwapActiveConfig(ConfigRef config) {
     static thread_local ConfigDropper dropper;
     (void)dropper;
   }
-  return ConfigRef::Adopt(std::exchange(thread_state.config, config.release()));
+  return ConfigRef::Adopt(
+      std::exchange(CurrentThread()->config, config.release()));
 }
 
 ThreadStateScope::ThreadStateScope(ConfigRef config, const TaskContext* task)
     : former_config_(SwapActiveConfig(std::move(config))),
-      former_task_(std::exchange(thread_state.task, task)) {}
+      former_task_(std::exchange(CurrentThread()->task, task)) {}
 
 ThreadStateScope::~ThreadStateScope() {
   SwapActiveConfig(std::move(former_config_));
-  thread_state.task = former_task_;
+  CurrentThread()->task = former_task_;
 }
 
 }  // namespace joblib::internal

@@ -7,8 +7,10 @@
 #include "absl/base/attributes.h"
 #include "absl/base/const_init.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/core/first_copy.h"
 
 namespace joblib {
+namespace internal {
 namespace {
 
 ABSL_CONST_INIT absl::Mutex mu(absl::kConstInit);
@@ -20,9 +22,7 @@ void PrintWarning(const Warning& warning) {
                warning.message.c_str());
 }
 
-}  // namespace
-
-WarningHandler set_warning_handler(WarningHandler new_handler) {
+WarningHandler SetHandler(WarningHandler new_handler) {
   auto next = std::make_shared<const WarningHandler>(std::move(new_handler));
   absl::MutexLock lock(&mu);
   if (handler == nullptr) {
@@ -33,9 +33,7 @@ WarningHandler set_warning_handler(WarningHandler new_handler) {
   return *next;
 }
 
-namespace internal {
-
-void EmitWarning(const Warning& warning) {
+void Emit(const Warning& warning) {
   std::shared_ptr<const WarningHandler> current;
   {
     absl::MutexLock lock(&mu);
@@ -48,9 +46,27 @@ void EmitWarning(const Warning& warning) {
   }
 }
 
-void Warn(const std::string& message) {
-  EmitWarning({"UserWarning", message});
+struct WarningFunctions {
+  WarningHandler (*set_handler)(WarningHandler);
+  void (*emit)(const Warning&);
+};
+
+}  // namespace
+
+JOBLIB_COPY_OF("warnings", WarningFunctions, joblib_copy_warnings,
+               {SetHandler, Emit})
+
+namespace {
+const WarningFunctions& TheWarnings() {
+  static const WarningFunctions& first =
+      FirstCopy("warnings", joblib_copy_warnings);
+  return first;
 }
+}  // namespace
+
+void EmitWarning(const Warning& warning) { TheWarnings().emit(warning); }
+
+void Warn(const std::string& message) { EmitWarning({"UserWarning", message}); }
 
 void WarnQuietly(const std::string& message) noexcept {
   try {
@@ -60,4 +76,9 @@ void WarnQuietly(const std::string& message) noexcept {
 }
 
 }  // namespace internal
+
+WarningHandler set_warning_handler(WarningHandler new_handler) {
+  return internal::TheWarnings().set_handler(std::move(new_handler));
+}
+
 }  // namespace joblib

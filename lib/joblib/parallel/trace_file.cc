@@ -10,6 +10,7 @@
 #include "absl/base/const_init.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "joblib/core/first_copy.h"
 #include "joblib/core/warning.h"
 #include "native/thread.h"
 
@@ -24,7 +25,7 @@ double Microseconds(std::chrono::steady_clock::duration d) {
 
 }  // namespace
 
-TraceFile& TraceFile::At(const std::string& path) {
+TraceFile& TraceFile::OwnAt(const std::string& path) {
   static auto* const files = new std::map<std::string, TraceFile*>;
   absl::MutexLock lock(&files_mu);
   TraceFile*& file = (*files)[path];
@@ -44,6 +45,15 @@ TraceFile& TraceFile::At(const std::string& path) {
   return *file;
 }
 
+JOBLIB_COPY_OF("trace_files", TraceFile::Finder, joblib_copy_trace_files,
+               &TraceFile::OwnAt)
+
+TraceFile& TraceFile::At(const std::string& path) {
+  static const Finder& first =
+      FirstCopy("trace_files", joblib_copy_trace_files);
+  return first(path);
+}
+
 int TraceFile::NextCallNumber() {
   absl::MutexLock lock(&mu_);
   return calls_++;
@@ -59,9 +69,8 @@ void TraceFile::Write(int call, const std::vector<TraceEvent>& events) {
         "\"worker\":%d%s}}",
         event.task, Microseconds(event.start.time_since_epoch()),
         Microseconds(event.end - event.start),
-        event.process != 0 ? event.process : native::ProcessId(),
-        event.thread, call, event.task, event.worker,
-        event.failed ? ",\"failed\":true" : "");
+        event.process != 0 ? event.process : native::ProcessId(), event.thread,
+        call, event.task, event.worker, event.failed ? ",\"failed\":true" : "");
   }
   bool failed = false;
   {

@@ -34,9 +34,15 @@ class TraceFile {
   // Throws std::invalid_argument if the file can't be written.
   static TraceFile& At(const std::string& path);
 
-  int NextCallNumber() ABSL_LOCKS_EXCLUDED(mu_);
+  // That of this copy of the library (core/first_copy.h): of another one's
+  // files the functions below are called, so they are virtual.
+  static TraceFile& OwnAt(const std::string& path);
+  using Finder = TraceFile& (*)(const std::string& path);
+
+  virtual ~TraceFile() = default;
+  virtual int NextCallNumber() ABSL_LOCKS_EXCLUDED(mu_);
   // A full disk ends the trace with one warning, never the call.
-  void Write(int call, const std::vector<TraceEvent>& events)
+  virtual void Write(int call, const std::vector<TraceEvent>& events)
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

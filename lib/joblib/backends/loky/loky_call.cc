@@ -21,6 +21,7 @@
 #include "joblib/backends/process/process_call.h"
 #include "joblib/backends/process/program_worker.h"
 #include "joblib/backends/process/worker_loop.h"
+#include "joblib/core/first_copy.h"
 #include "joblib/core/thread_limits.h"
 #include "joblib/core/thread_state.h"
 #include "joblib/core/warning.h"
@@ -166,9 +167,7 @@ void HandleForks() {
   });
 }
 
-}  // namespace
-
-bool MayStartWorkers() {
+bool OwnMayStart() {
   if (native::IsWorker() ? CurrentThread()->task != nullptr
                          : native::MainHasBegun()) {
     return true;
@@ -183,7 +182,7 @@ bool MayStartWorkers() {
   return false;
 }
 
-std::shared_ptr<BackendCall> BeginLokyCall(
+std::shared_ptr<BackendCall> OwnBegin(
     const ParallelBackendBase& backend,
     const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
   if (const int max_depth = MaxDepth(); WorkerDepth() >= max_depth) {
@@ -202,6 +201,32 @@ std::shared_ptr<BackendCall> BeginLokyCall(
                                             backend.nesting_level() + 1);
   call->Begin();
   return call;
+}
+
+struct LokyFunctions {
+  bool (*may_start)();
+  std::shared_ptr<BackendCall> (*begin)(const ParallelBackendBase&,
+                                        const std::shared_ptr<BatchReceiver>&,
+                                        const CallTraits&);
+};
+
+}  // namespace
+
+JOBLIB_COPY_OF("loky", LokyFunctions, joblib_copy_loky, {OwnMayStart, OwnBegin})
+
+namespace {
+const LokyFunctions& TheLoky() {
+  static const LokyFunctions& first = FirstCopy("loky", joblib_copy_loky);
+  return first;
+}
+}  // namespace
+
+bool MayStartWorkers() { return TheLoky().may_start(); }
+
+std::shared_ptr<BackendCall> BeginLokyCall(
+    const ParallelBackendBase& backend,
+    const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
+  return TheLoky().begin(backend, receiver, traits);
 }
 
 void ShutdownLoky() {

@@ -9,6 +9,7 @@
 #include "joblib/backends/process/pool_registry.h"
 #include "joblib/backends/process/process_call.h"
 #include "joblib/backends/process/worker_loop.h"
+#include "joblib/core/first_copy.h"
 #include "joblib/core/warning.h"
 #include "native/fork_worker.h"
 #include "native/thread.h"
@@ -48,13 +49,7 @@ void WarnOfThreadsOnce() {
       ". Use backend=\"loky\" where tasks stop answering."));
 }
 
-}  // namespace
-
-void SetForkedTaskConfig(TaskConfigFactory task_config) {
-  forked_task_config = task_config;
-}
-
-std::shared_ptr<BackendCall> BeginMultiprocessingCall(
+std::shared_ptr<BackendCall> OwnBegin(
     const ParallelBackendBase& backend,
     const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
   WarnOfThreadsOnce();
@@ -68,6 +63,26 @@ std::shared_ptr<BackendCall> BeginMultiprocessingCall(
   call->OwnPool();
   call->Begin();
   return call;
+}
+
+using Begin = std::shared_ptr<BackendCall> (*)(
+    const ParallelBackendBase&, const std::shared_ptr<BatchReceiver>&,
+    const CallTraits&);
+
+}  // namespace
+
+JOBLIB_COPY_OF("multiprocessing", Begin, joblib_copy_multiprocessing, OwnBegin)
+
+void SetForkedTaskConfig(TaskConfigFactory task_config) {
+  forked_task_config = task_config;
+}
+
+std::shared_ptr<BackendCall> BeginMultiprocessingCall(
+    const ParallelBackendBase& backend,
+    const std::shared_ptr<BatchReceiver>& receiver, const CallTraits& traits) {
+  static const Begin& first =
+      FirstCopy("multiprocessing", joblib_copy_multiprocessing);
+  return first(backend, receiver, traits);
 }
 
 }  // namespace joblib::internal

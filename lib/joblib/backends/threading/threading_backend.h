@@ -17,10 +17,6 @@
 
 namespace joblib {
 
-namespace internal {
-class ThreadTeam;
-}  // namespace internal
-
 class ThreadingBackend : public ParallelBackendBase {
  public:
   ThreadingBackend();
@@ -39,11 +35,11 @@ class ThreadingBackend : public ParallelBackendBase {
       const std::shared_ptr<internal::BatchReceiver>& call,
       const internal::CallTraits& traits) override;
 
-  internal::ThreadTeam& GuestTeam();
+  internal::BackendCall& GuestTeam();
 
   // The workers for batches of other backends' calls, once there are any.
   std::once_flag guests_once_;
-  std::shared_ptr<internal::ThreadTeam> guests_;
+  std::shared_ptr<internal::BackendCall> guests_;
 };
 
 }  // namespace joblib
