@@ -34,6 +34,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/cluster/dask_test.cc": "listens and says nothing",
     "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",
+    "tests/backends/loky/gone_wild_test.cc": "writes where no task should",
     "tests/backends/loky/guest_closes_all_test.cc": "closes descriptors",
     "tests/backends/loky/guest_kernel_test.cc": "filters system calls",
     "tests/backends/loky/guest_life_test.cc": "forks",
@@ -42,6 +43,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/loky/hostile_task_test.cc": "what no task should do",
     "tests/backends/loky/limits_test.cc": "lowers limits",
     "tests/backends/loky/program_ends_test.cc": "kills programs",
+    "tests/backends/process/wild_worker_test.cc": "sends what no worker sends",
     "tests/backends/threading/thread_pool_fork_test.cc": "forks",
     "tests/benchmarks/bare_processes.cc": "what the peers are made of",
     "tests/consumers/c_main/work.cc": "a program, not a test",
@@ -55,6 +57,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/native/code_address_test.cc": "loads and unloads a library",
     "tests/native/cpu_count_machine_test.cc": "asks for the affinity itself",
     "tests/native/descriptor_socket_test.cc": "sends descriptors",
+    "tests/native/first_copy_test.cc": "loads a library",
     "tests/native/heavy_fence_threads_test.cc": "forks",
     "tests/native/hook_program.cc": "a program, not a test",
     "tests/native/hook_program_test.cc": "runs programs",
@@ -65,8 +68,11 @@ SYSTEM_EXCEPTIONS = {
     "tests/native/shared_memory_test.cc": "forks, sets limits",
     "tests/native/terminal_test.cc": "makes a terminal",
     "tests/native/thread_process_test.cc": "forks",
+    "tests/parallel/copies_plugin.cc": "says which process it is in",
+    "tests/parallel/copies_test.cc": "loads a library",
     "tests/parallel/program_end_test.cc": "loads and unloads a library",
     "tests/parallel/progress_terminal_test.cc": "makes a terminal",
+    "tests/parallel/two_versions_test.cc": "loads a library",
     "tests/testing/shared_words_mapped.cc": "maps what its processes share",
 }
 
@@ -106,7 +112,8 @@ _PARALLEL = [
 _BACKEND = ["core", "native", "backends/platform"]
 MAY_INCLUDE = {
     "native": [],
-    "core": [],
+    # What copies of the library share concerns the values themselves.
+    "core": ["native/first_copy.h"],
     "array": ["core", "native"],
     "builtin_backends": _BACKEND,
     "backends/loky": _BACKEND + ["backends/process"],
