@@ -21,6 +21,10 @@ void IgnoreTerminalSignals();
 void RecordCrashes(std::atomic<std::uint32_t>* used, char* text,
                    std::uint32_t size);
 
+// Says on stderr that this process waits, and does so until some debugger has
+// attached to it.
+void WaitForDebugger();
+
 // Ends the process: stdio flushed, coverage data written, no destructor and no
 // atexit handler run.
 [[noreturn]] void LeaveWorker(int exit_code);

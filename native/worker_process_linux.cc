@@ -6,10 +6,14 @@
 #include <unwind.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
 
 #include "absl/debugging/symbolize.h"
 #include "native/worker_process.h"
@@ -139,6 +143,22 @@ void RecordCrashes(std::atomic<std::uint32_t>* used, char* text,
   action.sa_sigaction = OnCrash;
   action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER | SA_SIGINFO;
   for (const int signal : kCrashSignals) sigaction(signal, &action, nullptr);
+}
+
+void WaitForDebugger() {
+  const auto is_traced = [] {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("TracerPid:", 0) == 0) return std::stoi(line.substr(10));
+    }
+    return 0;
+  };
+  std::fprintf(stderr,
+               "joblib: worker process %d waits for a debugger: gdb -p %d\n",
+               getpid(), getpid());
+  while (is_traced() == 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 void LeaveWorker(int exit_code) {

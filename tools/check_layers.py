@@ -34,6 +34,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/cluster/dask_test.cc": "listens and says nothing",
     "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",
+    "tests/backends/loky/debugging_test.cc": "attaches as a debugger does",
     "tests/backends/loky/gone_wild_test.cc": "writes where no task should",
     "tests/backends/loky/guest_closes_all_test.cc": "closes descriptors",
     "tests/backends/loky/guest_kernel_test.cc": "filters system calls",

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "joblib/backends/process/pool_log.h"
 #include "native/thread.h"
 
 namespace joblib::internal {
@@ -155,6 +156,7 @@ void Keeper::StartOne(Kept kept, const WorkerStarter& starter) {
   absl::StatusOr<native::ChildProcess> child = starter(link);
   link.workers_socket = native::DescriptorSocket();
   if (!child.ok()) {
+    LogPool("could not start a worker process: ", child.status().message());
     link.start_error = child.status();
     End(link);
     return;
@@ -162,6 +164,7 @@ void Keeper::StartOne(Kept kept, const WorkerStarter& starter) {
   link.child = *std::move(child);
   link.started_at = Clock::now();
   link.pid.store(link.child.pid());
+  LogPool("starts worker process ", link.child.pid());
   WorkerLink::Life starting = WorkerLink::Life::kStarting;
   link.life.compare_exchange_strong(starting, WorkerLink::Life::kRunning);
   kept_.push_back(std::move(kept));
@@ -169,7 +172,9 @@ void Keeper::StartOne(Kept kept, const WorkerStarter& starter) {
 
 void Keeper::KillAsked() {
   for (const Kept& kept : kept_) {
-    if (kept.link->kill_asked.exchange(false)) kept.link->child.KillTree();
+    if (!kept.link->kill_asked.exchange(false)) continue;
+    LogPool("kills worker process ", kept.link->pid.load());
+    kept.link->child.KillTree();
   }
 }
 
@@ -183,6 +188,8 @@ std::optional<Clock::time_point> Keeper::KillLost(Clock::time_point now) {
     if (kept.link->was_lost) continue;
     const Clock::time_point end = *kept.lost_since + kTimeToEnd;
     if (now >= end) {
+      LogPool("kills worker process ", kept.link->pid.load(),
+              ", which has closed its connection");
       kept.link->was_lost = true;
       kept.link->child.KillTree();
     } else if (!next.has_value() || end < *next) {
@@ -202,6 +209,9 @@ void Keeper::ReapEnded() {
     }
     const Kept ended = std::move(kept_[i]);
     kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(i));
+    LogPool("worker process ", ended.link->pid.load(), " has ended: ",
+            status->known ? native::ChildProcess::Describe(*status)
+                          : "its status is unknown");
     ended.link->end = *status;
     End(*ended.link);
   }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "joblib/backends/process/pool_log.h"
 
 namespace joblib::internal {
 namespace {
@@ -24,7 +25,10 @@ constexpr absl::Duration kTimeToDie = absl::Seconds(5);
 ProcessPool::ProcessPool(Options options)
     : options_(std::move(options)),
       starter_(std::make_shared<const WorkerStarter>(options_.starter)),
-      n_workers_(options_.n_workers) {}
+      n_workers_(options_.n_workers) {
+  LogPool("makes a pool of ", n_workers_, " worker processes",
+          options_.forks ? " that are forked" : "");
+}
 
 ProcessPool::~ProcessPool() = default;
 
@@ -98,6 +102,8 @@ std::vector<ProcessPool::Lease> ProcessPool::Acquire(
     }
   }
   if (leases.empty() && MustNotWait(*holder) && AddMember()) {
+    LogPool("needs a worker process beyond its ", n_workers_,
+            ": all are held by calls that wait for this one");
     members_.back().spare = true;
     lease(members_.back());
   }
@@ -166,6 +172,7 @@ void ProcessPool::Drop(const std::shared_ptr<WorkerLink>& link, bool replace) {
 void ProcessPool::Dismiss(Member member) {
   WorkerLink& link = *member.link;
   if (link.ended()) return;
+  LogPool("lets worker process ", link.pid.load(), " go");
   link.SendControl(RequestKind::kLeave, [](ByteWriter&) {});
   link.Publish();
   leaving_.push_back({std::move(member.link), Clock::now() + kTimeToLeave});
@@ -184,12 +191,17 @@ void ProcessPool::DismissFree(int n) {
 
 void ProcessPool::Resize(int n_workers) {
   absl::MutexLock lock(&mu_);
+  if (n_workers != n_workers_) {
+    LogPool("resizes the pool from ", n_workers_, " to ", n_workers,
+            " worker processes");
+  }
   n_workers_ = n_workers;
   DismissFree(n_workers_);
 }
 
 void ProcessPool::Retire() {
   absl::MutexLock lock(&mu_);
+  if (!retired_) LogPool("gives up the pool of ", n_workers_);
   retired_ = true;
   if (waiters_.empty()) DismissFree(0);
 }

@@ -23,6 +23,7 @@
 #include "joblib/core/thread_state.h"
 #include "joblib/core/warning.h"
 #include "native/code_address.h"
+#include "native/environment.h"
 #include "native/shared_futex.h"
 #include "native/worker_process.h"
 
@@ -329,6 +330,9 @@ void RunWorker(const native::WorkerStart& start,
   if (!channel.ok()) Refuse(channel.status());
   absl::StatusOr<BellPage> bells = BellPage::Open(start.bells);
   if (!bells.ok()) Refuse(bells.status());
+  if (native::GetEnv("JOBLIB_WORKER_WAIT_FOR_DEBUGGER").value_or("0") != "0") {
+    native::WaitForDebugger();
+  }
   ServeChannel(*std::move(channel), *std::move(bells),
                native::DescriptorSocket(start.socket), task_config);
 }

@@ -1,0 +1,103 @@
+// Helps for those who look for a fault: JOBLIB_LOG, and workers that wait for a
+// debugger.
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "joblib/joblib.h"
+#include "tests/backends/loky/guest.h"
+#include "tests/backends/process/children.h"
+#include "tests/testing/eventually.h"
+#include "tests/testing/run_self.h"
+#include "tests/testing/scoped_env.h"
+
+namespace joblib::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::SizeIs;
+
+// A pool, one crash, another size, another pool, the end of all.
+int DoALot() {
+  const bool is_good = CallWorks() && CrashIsAnError() && CallWorks();
+  Parallel({.n_jobs = 3}).map([](int n) { return n; }, range(3));
+  const parallel_config other({.inner_max_num_threads = 1, .backend = "loky"});
+  Parallel({.n_jobs = 2}).map([](int n) { return n; }, range(3));
+  shutdown();
+  std::puts(is_good ? "good" : "bad");
+  return 0;
+}
+
+TEST(LogTest, TellsWhatThePoolDecides) {
+  const ProgramEnd end = RunSelf("--a-lot", "env JOBLIB_LOG=1");
+  EXPECT_EQ(end.exit_code, 0);
+  EXPECT_THAT(end.output, HasSubstr("good"));
+  for (const char* said :
+       {"makes a pool of 2 worker processes", "starts worker process ",
+        " has ended: SIGSEGV(-11)", "resizes the pool from 2 to 3 worker",
+        "gives up the pool of 3", "lets worker process ",
+        " has ended: EXIT(0)"}) {
+    EXPECT_THAT(end.output, HasSubstr(said));
+  }
+  EXPECT_THAT(
+      end.output,
+      MatchesRegex("joblib\\[[0-9]+\\] 0\\.[0-9]+ s: makes a pool of(.|\n)*"));
+}
+
+TEST(LogTest, SaysNothingUnasked) {
+  EXPECT_EQ(RunSelf("--a-lot").output, "good\n");
+  EXPECT_EQ(RunSelf("--a-lot", "env JOBLIB_LOG=0").output, "good\n");
+}
+
+TEST(WaitForDebuggerTest, WorkersServeOnceOneIsAttached) {
+  const ScopedEnv wait("JOBLIB_WORKER_WAIT_FOR_DEBUGGER", "1");
+  std::vector<int> results;
+  ::testing::internal::CaptureStderr();
+  std::thread caller([&] {
+    results =
+        Parallel({.n_jobs = 2}).map([](int n) { return 2 * n; }, range(4));
+  });
+  EXPECT_TRUE(Eventually([] { return Children().size() == 2; }));
+  for (const std::int64_t child : Children()) {
+    const auto pid = static_cast<pid_t>(child);
+    // As soon as it is the program: until then it is somebody else's memory.
+    EXPECT_TRUE(Eventually([&] {
+      return ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
+    })) << std::strerror(errno);
+  }
+  caller.join();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(results, ElementsAre(0, 2, 4, 6));
+  for (const std::int64_t child : Children()) {
+    EXPECT_THAT(
+        said,
+        HasSubstr("joblib: worker process " + std::to_string(child) +
+                  " waits for a debugger: gdb -p " + std::to_string(child)));
+  }
+  shutdown();
+  EXPECT_TRUE(Eventually([] { return Children().empty(); }));
+}
+
+}  // namespace
+}  // namespace joblib::testing
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "--a-lot") {
+    return joblib::testing::DoALot();
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
