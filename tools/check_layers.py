@@ -90,6 +90,7 @@ ROOMS = [
     (r"lib/joblib/backends/(\w+)[/.]", r"backends/\1"),
     (r"lib/joblib/parallel/", "parallel"),
     (r"lib/joblib/joblib\.h$", "umbrella"),
+    (r"lib/joblib/eigen\.h$", "eigen"),  # Optional: included by no other.
     (r"lib/joblib/\w+\.h$", PUBLIC),
     (r"lib/joblib/\w+\.cc$", "parallel"),
     (r"wasm/demo/", "free"),  # The page of one of tools/examples.
@@ -122,6 +123,7 @@ MAY_INCLUDE = {
     PUBLIC: _PARALLEL,
     "parallel": _PARALLEL,
     "umbrella": [PUBLIC],
+    "eigen": [PUBLIC, "core", "array"],
     "bindings": ["umbrella", PUBLIC],
 }
 
@@ -129,8 +131,8 @@ MAY_INCLUDE = {
 LIBRARIES = {
     "absl": "native core array backends parallel bindings".split(),
     "hwloc": ["native"],
-    "cereal": ["core", "parallel"],
-    "Eigen": [],
+    "cereal": ["core", "parallel", "eigen"],
+    "Eigen": ["eigen"],
     "benchmark": [],
     "gmock": [],
     "gtest": [],
@@ -231,7 +233,7 @@ class Checker:
             talks_to_system = room in ("native", "bindings")
             if not talks_to_system:
                 self._check_platform(path, text)
-            if room in (PUBLIC, "umbrella"):
+            if room in (PUBLIC, "umbrella", "eigen"):
                 self._check_public(path)
         return self.offences
 

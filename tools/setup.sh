@@ -14,7 +14,7 @@ set -euo pipefail
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           openjdk-17-jdk-headless libhwloc-dev libcereal-dev rapidjson-dev
           libeigen3-dev libopenblas0-pthread libtbb-dev libgtest-dev
-          cmake make pkg-config python3 python3-venv
+          cmake make pkg-config python3 python3-numpy python3-venv
           emscripten node-acorn nodejs chromium chromium-driver)
 for arg in "$@"; do
   case "$arg" in

@@ -252,6 +252,8 @@ class Array {
   friend Array<U> memmap(const std::string& path, MmapMode mode, Shape shape,
                          struct MemmapOptions options);
 
+  friend struct internal::ArrayAccess;
+
   explicit Array(internal::ArrayParts parts) : parts_(std::move(parts)) {}
   static Array New(Shape shape, char order, Memory memory,
                    internal::NewMemory how) {

@@ -84,6 +84,13 @@ class PkgConfigTest(installed.ConsumerTest):
         place = self.build(moved, "-Wl,-rpath=" + os.path.join(moved, "lib"))
         self.assertEqual(self.run_in(place, "./program"), "ok\n")
 
+    def test_has_a_header_for_those_who_have_eigen(self):
+        place = self.copy_of("eigen")
+        flags = self.pkg_config(self.static, "--cflags", "--libs")
+        flags += self.run_in(place, "pkg-config", "--cflags", "eigen3").split()
+        self.run_in(place, "g++", "-std=c++20", "eigen.cc", "-o", "eigen", *flags)
+        self.assertEqual(self.run_in(place, "./eigen"), "10 20\n")
+
     def test_brings_cereal_for_those_who_have_none(self):
         third_party = os.path.join(self.static, "include", "joblib", "third_party")
         included = self.run_in(

@@ -36,7 +36,8 @@ def _joblib_package_impl(ctx):
             if flag not in link_flags:
                 link_flags.append(flag)
     headers = {}
-    for place, header in _header_lines(info.compilation_context.headers).items():
+    all_headers = depset(ctx.files.headers, transitive = [info.compilation_context.headers])
+    for place, header in _header_lines(all_headers).items():
         headers.setdefault(place, header)
 
     lines = ["compiler=" + toolchain.compiler_executable]
@@ -78,6 +79,7 @@ joblib_package = rule(
     attrs = {
         "library": attr.label(providers = [CcInfo], mandatory = True),
         "version": attr.string(mandatory = True),
+        "headers": attr.label_list(allow_files = True),
         "licenses": attr.label_keyed_string_dict(allow_files = True),
         "templates": attr.label_list(allow_files = True),
         "no_udev": attr.label(allow_single_file = True),

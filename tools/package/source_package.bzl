@@ -24,7 +24,7 @@ _collect = aspect(
 def _joblib_source_package_impl(ctx):
     sources = [
         file
-        for file in ctx.attr.library[_Sources].files.to_list()
+        for file in ctx.attr.library[_Sources].files.to_list() + ctx.files.headers
         # The distribution's own.
         if "external/hwloc/" not in file.path
     ]
@@ -63,6 +63,7 @@ joblib_source_package = rule(
     attrs = {
         "library": attr.label(aspects = [_collect], mandatory = True),
         "version": attr.string(mandatory = True),
+        "headers": attr.label_list(allow_files = True),
         "licenses": attr.label_keyed_string_dict(allow_files = True),
         "templates": attr.label_list(allow_files = True),
         "cmake": attr.label(allow_single_file = True),

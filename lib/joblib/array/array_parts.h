@@ -25,6 +25,14 @@ struct ArrayParts {
   std::shared_ptr<const ArrayLayout> layout = EmptyLayout();
 };
 
+// Makes arrays of parts: for headers beside array.h that it does not include.
+struct ArrayAccess {
+  template <class Array>
+  static Array Make(ArrayParts parts) {
+    return Array(std::move(parts));
+  }
+};
+
 // A C++ type as these functions need it.
 struct ElementInfo {
   const char* descr;
