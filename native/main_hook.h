@@ -26,6 +26,7 @@ struct WorkerStart {
   int channel = -1;         // Its shared memory.
   int socket = -1;          // Its end of the socketpair.
   int bells = -1;           // The page of bells; -1: a stranger's worker.
+  int descriptors = -1;     // A stranger's: the socket that brings those.
   std::uint64_t nonce = 0;  // Stands in the channel, too.
 };
 
@@ -56,13 +57,14 @@ absl::StatusOr<std::vector<std::string>> WorkerEnvironment(
     const WorkerStart& start, const std::vector<std::string>& environment);
 
 // For another program, maybe on another machine, that starts this one's file as
-// a worker: what has to stand in its environment, once the two words below are
-// replaced by the numbers of the descriptors that it gives it. Such a worker
-// does not die with the thread that started it: it has to watch its socket.
-// Errors: FAILED_PRECONDITION, with what to do: the start of this program does
-// not go through the hook.
+// a worker: what has to stand in its environment, once the three words below
+// are replaced by the numbers of the descriptors that it gives it. Such a
+// worker does not die with the thread that started it: it has to watch its
+// socket. Errors: FAILED_PRECONDITION, with what to do: the start of this
+// program does not go through the hook.
 inline constexpr char kChannelWord[] = "CHANNEL";
 inline constexpr char kSocketWord[] = "SOCKET";
+inline constexpr char kDescriptorsWord[] = "DESCRIPTORS";
 absl::StatusOr<std::string> StrangersMarker();
 
 }  // namespace joblib::native

@@ -24,9 +24,10 @@ namespace {
 
 using Main = int (*)(int, char**, char**);
 
-// version,channel,socket,bells,nonce,module[,entry]; bells are 0 (no descriptor
-// that could be inherited) where a stranger started the worker. The entry is an
-// address in the worker, for a hook of another module: see LookEarly.
+// version,channel,socket,bells,nonce,module[,entry]; where a stranger started
+// the worker, bells are 0 (no descriptor that could be inherited) and its
+// socket for descriptors stands in the nonce's place. The entry is an address
+// in the worker, for a hook of another module: see LookEarly.
 constexpr std::string_view kMarker = "JOBLIB_WORKER=";
 constexpr std::uint64_t kVersion = 1;
 // Its value is a whole entry, "LD_PRELOAD=..." or nothing: put in the place of
@@ -99,10 +100,12 @@ bool ParseMarker(const char* value, Start& start) {
   start.descriptors = {.channel = static_cast<int>(channel),
                        .socket = static_cast<int>(socket),
                        .bells = bells == 0 ? -1 : static_cast<int>(bells),
-                       .nonce = nonce};
+                       .descriptors = bells == 0 ? static_cast<int>(nonce) : -1,
+                       .nonce = bells == 0 ? 0 : nonce};
   start.module = module;
   return IsOpen(start.descriptors.channel) &&
-         (bells == 0 || IsOpen(start.descriptors.bells)) &&
+         (bells == 0 ? IsOpen(start.descriptors.descriptors)
+                     : IsOpen(start.descriptors.bells)) &&
          IsOpen(start.descriptors.socket) && IsSocket(start.descriptors.socket);
 }
 
@@ -133,6 +136,7 @@ void PrepareWorker() {
   MakeCloseOnExec(inherited.channel);
   MakeCloseOnExec(inherited.socket);
   MakeCloseOnExec(inherited.bells);
+  MakeCloseOnExec(inherited.descriptors);
   if (char** const entry = FindEntry(kMarker)) RemoveEntry(entry);
   if (char** const was = FindEntry(kPreloadWas)) {
     char* const old = *was + kPreloadWas.size();
@@ -343,7 +347,7 @@ absl::StatusOr<std::string> StrangersMarker() {
                      "joblib, a static one with -Wl,--wrap=main");
   }
   return absl::StrCat(kMarker, kVersion, ",", kChannelWord, ",", kSocketWord,
-                      ",0,0,", OurModule());
+                      ",0,", kDescriptorsWord, ",", OurModule());
 }
 
 void SetWorkerMain(WorkerMain run) {

@@ -120,6 +120,7 @@ MAY_INCLUDE = {
     "builtin_backends": _BACKEND,
     "backends/loky": _BACKEND + ["backends/process"],
     "backends/multiprocessing": _BACKEND + ["backends/process"],
+    "backends/cluster": _BACKEND + ["backends/process"],
     PUBLIC: _PARALLEL,
     "parallel": _PARALLEL,
     "umbrella": [PUBLIC],

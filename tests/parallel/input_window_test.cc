@@ -215,6 +215,25 @@ TEST(InputWindowTest, ProcessesLearnTheirBatchSizeAndSayWhyOnce) {
   EXPECT_THAT(window.Cut(4), ElementsAre(2, 2));
 }
 
+TEST(InputWindowTest, BatchesOfProcessesKeepToTheLimitThatIsGiven) {
+  for (const double limit :
+       {kMaxIdealDaskBatchSeconds, kMaxIdealBatchSeconds}) {
+    InputWindow window({.sizes = Sizes::kProcesses,
+                        .max_batch_seconds = limit,
+                        .n_jobs = 2,
+                        .pre_dispatch = 4});
+    window.NextRead();
+    window.EndStart();
+    window.Completed(1, kSlow, /*since_dispatch=*/0.01, /*asks_for_more=*/true);
+    window.NextRead();
+    // Two tasks took 1.5 s.
+    window.Completed(2, kSlow, /*since_dispatch=*/1.5, /*asks_for_more=*/true);
+    window.TakeMessage();
+    window.NextRead();
+    EXPECT_EQ(window.TakeMessage().empty(), limit > 1.5) << limit;
+  }
+}
+
 TEST(InputWindowTest, FixedSizesNeverChange) {
   InputWindow window({.batch_size = 5, .n_jobs = 2, .pre_dispatch = 10});
   window.EndStart();

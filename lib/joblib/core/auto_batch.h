@@ -18,8 +18,9 @@ namespace joblib::internal {
 // found by joblib's benchmarks/bench_auto_batching.py.
 inline constexpr double kMinIdealBatchSeconds = 0.2;
 // Short enough that no worker is left running alone for long. In seconds, of
-// the same origin; joblib uses 1 for Dask.
+// the same origin; less for Dask, as in joblib.
 inline constexpr double kMaxIdealBatchSeconds = 2.0;
+inline constexpr double kMaxIdealDaskBatchSeconds = 1.0;
 
 // Thread-safety: like a plain struct. Times are in seconds, from the dispatch
 // of a batch to its completion.

@@ -143,7 +143,8 @@ void SetShippedTaskConfig(ShippedTaskConfig task_config) {
 
 std::string RunBatchBytes(const std::string& bytes,
                           const std::function<void(std::uint32_t)>& begins,
-                          std::chrono::nanoseconds task_timeout) {
+                          std::chrono::nanoseconds task_timeout,
+                          SharedValues* shared) {
   ByteReader in(bytes.data(), bytes.size());
   CodeRefs& code = TheCodeRefs();
   CheckHeader(kCalls, "bytes()", in);
@@ -181,7 +182,7 @@ std::string RunBatchBytes(const std::string& bytes,
       }
       const ThreadStateScope scope(config, &task);
       try {
-        ByteReader part(call, length);
+        ByteReader part(call, length, shared);
         run(part, out);
       } catch (...) {
         error = std::current_exception();
@@ -199,27 +200,30 @@ std::string RunBatchBytes(const std::string& bytes,
   return reply.Text();
 }
 
+void EncodeBatch(const Batch& batch, ByteWriter& out) {
+  const BatchState& state = BatchReceiver::StateOf(batch);
+  const TaskBlock& block = *state.block;
+  CodeRefs& code = TheCodeRefs();
+  PutHeader(kCalls, out);
+  out.Put(code.Of(reinterpret_cast<const void*>(&Landmark)));
+  out.Put(code.Of(reinterpret_cast<const void*>(block.Runner())));
+  out.Put(std::uint8_t{BatchReceiver::Of(batch)->errors_are_values()});
+  out.Put(state.end - state.begin);
+  for (std::uint32_t i = state.begin; i < state.end; ++i) {
+    LengthBefore length(out);
+    block.Encode(i, out);
+    length.End();
+  }
+}
+
 }  // namespace internal
 
 std::string Batch::bytes() const {
   if (state_ == nullptr) {
     throw std::logic_error("This joblib::Batch is empty or was reported.");
   }
-  const internal::BatchState& state = *state_;
-  const internal::TaskBlock& block = *state.block;
   internal::HeapBytes bytes;
-  internal::ByteWriter& out = bytes.writer();
-  internal::CodeRefs& code = internal::TheCodeRefs();
-  internal::PutHeader(internal::kCalls, out);
-  out.Put(code.Of(reinterpret_cast<const void*>(&internal::Landmark)));
-  out.Put(code.Of(reinterpret_cast<const void*>(block.Runner())));
-  out.Put(std::uint8_t{receiver_->errors_are_values()});
-  out.Put(state.end - state.begin);
-  for (std::uint32_t i = state.begin; i < state.end; ++i) {
-    internal::LengthBefore length(out);
-    block.Encode(i, out);
-    length.End();
-  }
+  internal::EncodeBatch(*this, bytes.writer());
   return bytes.Text();
 }
 

@@ -10,18 +10,29 @@
 
 #include "joblib/core/config.h"
 
+namespace joblib {
+class Batch;
+}
 namespace joblib::internal {
+
+class ByteWriter;
+class SharedValues;
 
 // The configuration of tasks at a nesting level. Without one: the default.
 using ShippedTaskConfig = ConfigRef (*)(int nesting_level);
 void SetShippedTaskConfig(ShippedTaskConfig task_config);
 
+// As Batch::bytes(), into `out`, whose sink may keep values for many batches.
+void EncodeBatch(const Batch& batch, ByteWriter& out);
+
 // As Batch::run_bytes(). `begins`, if any, is called before each task, with its
-// place in the batch. With a `task_timeout` (not 0) the tasks can ask whether
-// theirs is over; it is whoever called that has to end them.
+// place in the batch. `shared`, if any, has the values that the sink has kept.
+// With a `task_timeout` (not 0) the tasks can ask whether theirs is over; it is
+// whoever called that has to end them.
 std::string RunBatchBytes(const std::string& bytes,
                           const std::function<void(std::uint32_t)>& begins,
-                          std::chrono::nanoseconds task_timeout);
+                          std::chrono::nanoseconds task_timeout,
+                          SharedValues* shared = nullptr);
 
 }  // namespace joblib::internal
 

@@ -102,8 +102,9 @@ class ParallelBackendBase {
   BackendParams backend_params_;
   // With one worker Parallel uses SequentialBackend in its place.
   bool sequential_if_alone_ = false;
-  // Automatic batches for threads (fine) or processes (joblib's), else 1.
-  enum class AutoBatch { kOne, kThreads, kProcesses };
+  // Automatic batches for threads (fine), for processes (joblib's) or, of half
+  // that length at most, for Dask (joblib's, too), else 1.
+  enum class AutoBatch { kOne, kThreads, kProcesses, kDask };
   AutoBatch auto_batch_ = AutoBatch::kOne;
 };
 

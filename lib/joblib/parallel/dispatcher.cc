@@ -33,8 +33,12 @@ InputWindow::Options WindowOptions(const CallPlan& plan,
   if (plan.batch_size.has_value()) {
     options.batch_size = static_cast<std::uint32_t>(
         std::min<std::int64_t>(*plan.batch_size, 1 << 30));
-  } else if (automatic == AutoBatch::kProcesses) {
+  } else if (automatic == AutoBatch::kProcesses ||
+             automatic == AutoBatch::kDask) {
     options.sizes = InputWindow::Sizes::kProcesses;
+    if (automatic == AutoBatch::kDask) {
+      options.max_batch_seconds = kMaxIdealDaskBatchSeconds;
+    }
   } else if (automatic == AutoBatch::kThreads && !plan.watched()) {
     options.sizes = InputWindow::Sizes::kThreads;
   }

@@ -37,6 +37,7 @@ void ThreadBatchSizer::Record(std::uint32_t n_tasks, double seconds) {
 
 InputWindow::InputWindow(const Options& options)
     : options_(options),
+      auto_batch_(options.max_batch_seconds),
       slicer_(options.n_jobs, options.pre_dispatch),
       start_left_(options.pre_dispatch.value_or(kUnbounded)) {}
 

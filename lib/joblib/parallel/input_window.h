@@ -34,7 +34,8 @@ class InputWindow {
   enum class Sizes { kFixed, kThreads, kProcesses };
   struct Options {
     Sizes sizes = Sizes::kFixed;
-    std::uint32_t batch_size = 1;  // For kFixed.
+    std::uint32_t batch_size = 1;                      // For kFixed.
+    double max_batch_seconds = kMaxIdealBatchSeconds;  // For kProcesses.
     std::uint32_t max_read = 65536;
     int n_jobs = 2;
     std::optional<std::int64_t> pre_dispatch;  // Unset: "all".

@@ -76,6 +76,94 @@ TEST_F(OnCluster, ALargeArgumentAndResult) {
   EXPECT_EQ(results[1], std::vector<double>(1 << 20, 1));
 }
 
+TEST_F(OnCluster, ALargeArrayIsMappedOnceOnEachNode) {
+  const auto array = Counted(8 << 20);  // 64 MiB.
+  const std::vector<SeenArray> seen = Parallel({.batch_size = 1})(
+      each(range(8), [&](int) { return delayed(LookAt)(array, 50); }));
+  std::set<std::int64_t> pids;
+  std::set<std::string> files;
+  for (const SeenArray& one : seen) {
+    pids.insert(one.pid);
+    files.insert(one.file);
+    EXPECT_EQ(one.mode, "r");
+    EXPECT_FALSE(one.writeable);
+    EXPECT_EQ(one.sum, LookAt(array, 0).sum);
+  }
+  EXPECT_GE(pids.size(), 2u);
+  EXPECT_THAT(files, ::testing::ElementsAre(::testing::HasSubstr("memfd")));
+}
+
+TEST_F(OnCluster, AnArrayThatWasChangedIsSentAnew) {
+  auto array = Counted(1 << 20);
+  for (int i = 0; i < 3; ++i) {
+    array.mutable_view()(0) = i;
+    const auto seen = Parallel()(
+        each(range(4), [&](int) { return delayed(LookAt)(array, 0); }));
+    for (const SeenArray& one : seen) EXPECT_EQ(one.sum, LookAt(array, 0).sum);
+  }
+}
+
+TEST_F(OnCluster, ModeCIsACopyOfEachTask) {
+  const auto array = Counted(1 << 20);
+  const auto firsts = Parallel({.mmap_mode = "c"})(each(
+      range(4), [&](int i) { return delayed(WritesFirst)(array, i + 1); }));
+  EXPECT_EQ(firsts, (std::vector<double>{1, 2, 3, 4}));
+  EXPECT_EQ(array(0), 0);
+}
+
+TEST_F(OnCluster, SharedIsDecodedOnceInEachProcess) {
+  const Shared<Numbers> numbers(Numbers{std::vector<double>(1 << 20, 2)});
+  const auto seen = Parallel({.batch_size = 1})(each(
+      range(20), [&](int i) { return delayed(DecodedTimes)(numbers, i); }));
+  for (const std::int64_t times : seen) EXPECT_EQ(times, 1);
+}
+
+TEST_F(OnCluster, ALargeSharedArrayAndALargeResult) {
+  const auto array = Counted(32 << 20);  // 256 MiB.
+  const auto sums = Parallel()(
+      each(range(4), [&](int) { return delayed(LookAt)(array, 0); }));
+  for (const SeenArray& one : sums) EXPECT_EQ(one.bytes, array.nbytes());
+  const auto results = Parallel({.batch_size = 1})(Calls(2, ArrayOf, 8 << 20));
+  EXPECT_EQ(results[1].size(), 8 << 20);  // 64 MiB.
+  EXPECT_EQ(results[1](12345), 1);
+}
+
+TEST_F(OnCluster, AMapOfAFileIsThatFile) {
+  const std::string file = File("x.npy");
+  dump(Counted(1000), file);
+  const auto writeable = load<double>(file, "r+");
+  const auto firsts = Parallel({.batch_size = 1})(each(range(2), [&](int i) {
+    return delayed(WritesFirst)(writeable.slice(500 * i, 500 * i + 500), i + 1);
+  }));
+  EXPECT_EQ(firsts, (std::vector<double>{1, 502}));
+  EXPECT_EQ(writeable(500), 502);
+  const auto seen = Parallel()(each(range(2), [&](int) {
+    return delayed(LookAt)(load<double>(file, "r"), 0);
+  }));
+  EXPECT_THAT(seen[0].file, ::testing::HasSubstr("x.npy"));
+}
+
+TEST_F(OnCluster, AMapOfAFileThatIsAnotherOneThereTravelsByValue) {
+  const std::string file = File("x.npy");
+  for (const char* mode : {"r", "r+"}) {
+    dump(Counted(1000), file);
+    const auto array = load<double>(file, mode);
+    std::filesystem::remove(file);
+    // What the system calls it from now on is the name of another one.
+    dump(Counted(2000), file + " (deleted)");
+    const auto call = [&] {
+      return Parallel()(
+          each(range(2), [&](int) { return delayed(LookAt)(array, 0); }));
+    };
+    if (std::string(mode) == "r") {
+      EXPECT_EQ(call()[1].sum, 499500);
+    } else {
+      EXPECT_THAT(call, ::testing::ThrowsMessage<std::invalid_argument>(
+                            ::testing::HasSubstr("x.npy")));
+    }
+  }
+}
+
 TEST_F(OnCluster, AnExceptionArrivesWithItsOwnType) {
   EXPECT_THROW(Parallel()(Calls(10, ThrowsAt3)), std::out_of_range);
   EXPECT_EQ(Parallel()(Calls(2, Twice)), (std::vector<int>{0, 2}));

@@ -13,6 +13,9 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
+
+#include "joblib/joblib.h"
 
 namespace joblib::testing {
 
@@ -57,6 +60,75 @@ inline int Leaves(int milliseconds, const std::string& folder, int i) {
   PidAfter(milliseconds);
   std::ofstream(folder + "/ended" + std::to_string(i)).put('.');
   return i;
+}
+
+// The array 0, 1, 2, ...
+inline Array<double> Counted(std::int64_t n) {
+  auto array = Array<double>::zeros({n});
+  double next = 0;
+  for (double& x : array.mutable_span()) x = next++;
+  return array;
+}
+
+// What a task sees of an array.
+struct SeenArray {
+  std::int64_t pid = 0, bytes = 0;
+  double sum = 0;
+  std::string mode, file;  // The file that is mapped where its elements lie.
+  bool writeable = false;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(pid, bytes, sum, mode, file, writeable);
+  }
+};
+inline SeenArray LookAt(const Array<double>& array, int milliseconds) {
+  SeenArray seen;
+  seen.pid = PidAfter(milliseconds);
+  seen.bytes = array.nbytes();
+  for (const double x : array) seen.sum += x;
+  seen.mode = array.mmap_mode();
+  seen.writeable = array.writeable();
+  const auto at = reinterpret_cast<std::uintptr_t>(&array(0));
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0, end = 0;
+    int name = 0;
+    char inode[32] = "";
+    std::sscanf(line.c_str(), "%lx-%lx %*s %*s %*s %31s %n", &begin, &end,
+                inode, &name);
+    if (begin <= at && at < end) {
+      seen.file = std::string(inode) + " " + line.substr(name);
+    }
+  }
+  return seen;
+}
+// Adds `n` to the first element and returns it.
+inline double WritesFirst(Array<double> array, int n) {
+  return array.mutable_view()(0) += n;
+}
+inline Array<double> ArrayOf(int value, std::int64_t n) {
+  auto array = Array<double>::zeros({n});
+  for (double& x : array.mutable_span()) x = value;
+  return array;
+}
+
+// Counts how often this process has decoded one.
+struct Numbers {
+  std::vector<double> values;
+  inline static int decoded = 0;
+  template <class Archive>
+  void load(Archive& archive) {
+    archive(values);
+    ++decoded;
+  }
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(values);
+  }
+};
+inline std::int64_t DecodedTimes(const Shared<Numbers>& numbers, int) {
+  PidAfter(5);
+  return numbers->values.size() == 1 << 20 ? Numbers::decoded : -1;
 }
 
 inline int FilesIn(const std::string& folder) {

@@ -115,6 +115,27 @@ void Bridge::Ask(FrameKind kind, std::uint64_t id, std::string_view first,
   Send(kind, id, first, second);
 }
 
+void Bridge::Share(const ClusterValue& value) {
+  // Held until it is sent: no other thread's batch may be earlier.
+  absl::MutexLock lock(&values_mu_);
+  if (!shared_.insert(value.number()).second) return;
+  // The answer comes once the bridge has opened it.
+  Ask(FrameKind::kShare, NextId(), value.Described(), {},
+      [value](const BridgeFrame&) {});
+}
+
+void Bridge::ForgetDead() {
+  absl::MutexLock lock(&values_mu_);
+  std::vector<std::uint64_t> known;
+  for (const std::uint64_t number : DeadNumbersSince(&dead_seen_)) {
+    if (shared_.erase(number) != 0) known.push_back(number);
+  }
+  if (known.empty()) return;
+  Send(FrameKind::kForget, 0,
+       {reinterpret_cast<const char*>(known.data()),
+        known.size() * sizeof known[0]});
+}
+
 std::string Bridge::AskAndWait(FrameKind kind, const std::string& body,
                                std::chrono::seconds limit) {
   struct Answer {

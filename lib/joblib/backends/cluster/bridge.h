@@ -12,11 +12,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/backends/cluster/cluster_values.h"
 #include "joblib/backends/cluster/frames.h"
 #include "native/companion.h"
 
@@ -38,6 +40,10 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   // `answer` is called once, on the bridge's own thread: it must not wait.
   void Ask(FrameKind kind, std::uint64_t id, std::string_view first,
            std::string_view second, std::function<void(BridgeFrame)> answer);
+  // Before a batch that needs `value`, which it gets once.
+  void Share(const ClusterValue& value) ABSL_LOCKS_EXCLUDED(values_mu_);
+  // It drops the values that have ended since.
+  void ForgetDead() ABSL_LOCKS_EXCLUDED(values_mu_);
   // The text of an answer. Throws what the bridge failed with (see
   // BridgeError), and TimeoutError after `limit`: then the bridge is ended.
   std::string AskAndWait(FrameKind kind, const std::string& body,
@@ -59,6 +65,9 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   std::atomic<std::uint64_t> next_id_{1};
   std::atomic<bool> gone_{false};
   absl::Mutex write_mu_;
+  absl::Mutex values_mu_;
+  std::set<std::uint64_t> shared_ ABSL_GUARDED_BY(values_mu_);
+  std::size_t dead_seen_ ABSL_GUARDED_BY(values_mu_) = 0;
   absl::Mutex mu_;
   std::map<std::uint64_t, std::function<void(BridgeFrame)>> asked_
       ABSL_GUARDED_BY(mu_);

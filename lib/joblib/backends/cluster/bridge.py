@@ -5,7 +5,10 @@ Frames as in sidecar.py; types as in bridge_frames.h. Bodies:
   CONNECT  JSON           -> ANSWER text
   N_JOBS   JSON           -> ANSWER text (a number)
   CALL     JSON           (id: the call's, until END_CALL)
-  SUBMIT   call, n_tasks, payload -> RESULT what sidecar.run() returned
+  SHARE    JSON           -> ANSWER, once it is open
+  FORGET   numbers
+  SUBMIT   call, n_tasks, n, n numbers of SHARE, payload
+                          -> RESULT what sidecar.run() returned
   CANCEL   ids            -> each is answered (RESULT)
 Instead of any answer: FAILED kind, text.
 """
@@ -27,7 +30,7 @@ import time
 import joblib_sidecar as sidecar
 
 HEADER, MAGIC, VERSION = sidecar.HEADER, sidecar.MAGIC, sidecar.VERSION
-CONNECT, N_JOBS, CALL, SUBMIT, CANCEL, END_CALL, BYE = range(1, 8)
+CONNECT, N_JOBS, CALL, SUBMIT, CANCEL, END_CALL, BYE, SHARE, FORGET = range(1, 10)
 ANSWER, RESULT, FAILED = 16, 17, 18
 
 ENGINES = {
@@ -36,6 +39,7 @@ ENGINES = {
     "ray": ("joblib_ray", "Engine"),
 }
 CLOSE_SECONDS = 8  # It never outlives the program for longer.
+LOSSES = 4  # So often a batch runs again when the cluster lost what it needs.
 
 
 class Program:
@@ -54,6 +58,76 @@ class Program:
                 archive.addfile(member, io.BytesIO(data))
         self.archive = out.getvalue()
         self.digest = hashlib.sha256(self.archive).hexdigest()
+
+
+class Shared:
+    """A value that many batches need: where the program has it, and what the
+    engine's store made of it. A file is put there only where the cluster's nodes
+    do not have the same one."""
+
+    def __init__(self, described, client, program):
+        self.value = dict(described, key="%s-%d-0" % (client, described["number"]))
+        self.mode = described["mode"]
+        self.is_file = described["is_file"]
+        self.versions = 0
+        self.stored = None  # A future.
+        self.error = None
+        try:
+            self.fd = os.open(
+                "/proc/%d/fd/%d" % (program, described["descriptor"]), os.O_RDONLY
+            )
+        except OSError as error:
+            self.fd = -1
+            self.error = error
+            return
+        if self.is_file:
+            self.value["facts"] = sidecar.file_facts(self.fd, self.mode)
+            # The program may have named it from its own folder.
+            self.value["path"] = os.readlink("/proc/self/fd/%d" % self.fd)
+
+    def goes_by_name(self):
+        return "facts" in self.value
+
+    def put_by_value(self):
+        """From now on: the nodes have another file of this name."""
+        del self.value["facts"]
+        self.value["is_file"] = False
+
+    def lose(self):
+        self.stored = None
+
+    async def described(self, engine):
+        """What a batch gets of it: facts, and what the engine's store returned."""
+        if self.error is not None:
+            raise ConnectionError(
+                "What the tasks share could not be opened by the process that "
+                "connects with the cluster (%s). Pass it by value: "
+                "max_nbytes=none, and no joblib::Shared." % self.error
+            )
+        if self.goes_by_name():
+            return self.value, None
+        time = os.fstat(self.fd).st_mtime_ns if self.is_file else 0
+        if self.stored is None or self.time != time:
+            self.time = time
+            self.versions += 1
+            key = self.value["key"].rsplit("-", 1)[0]
+            self.value = dict(self.value, key="%s-%d" % (key, self.versions))
+            self.stored = asyncio.ensure_future(engine.put(self.value, self.fd))
+        value, stored = self.value, self.stored
+        try:
+            return value, await asyncio.shield(stored)
+        except BaseException:
+            if self.stored is stored:
+                self.lose()
+            raise
+
+    def close(self):
+        if self.stored is not None:
+            self.stored.cancel()
+            self.stored = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
 
 
 def kind_of(error):
@@ -98,6 +172,9 @@ class Bridge:
         self.jobs = set()
         self.cancelling = []
         self.open = set()  # Batches without an answer.
+        self.doomed = set()  # Those of them that are being cancelled.
+        self.shared = {}  # Number -> Shared.
+        self.program = os.getppid()
 
     def send(self, kind, ident, *parts):
         length = sum(len(part) for part in parts)
@@ -160,6 +237,7 @@ class Bridge:
     def answer(self, ident, kind, *parts):
         if ident in self.open:
             self.open.discard(ident)
+            self.doomed.discard(ident)
             self.send(kind, ident, *parts)
 
     def begin_call(self, ident, options):
@@ -168,11 +246,46 @@ class Bridge:
         except BaseException as error:  # Options that the engine refuses.
             self.calls[ident] = error
 
-    async def submit(self, ident, call, n_tasks, payload):
+    async def run(self, ident, call, n_tasks, shared, payload):
+        losses = 0
+        while True:
+            values = [await one.described(self.engine) for one in shared]
+            if ident in self.doomed or ident not in self.open:
+                return sidecar.CANCELLED
+            alive = (max(self.shared), list(self.shared)) if shared else None
+            try:
+                out = await self.engine.run(
+                    ident, call, n_tasks, payload, values, alive
+                )
+            except sidecar.ValueLost:
+                losses += 1
+                if losses == LOSSES or not shared:
+                    raise
+                for one, (value, _) in zip(shared, values):
+                    if one.value is value:  # Nobody has done it already.
+                        one.lose()
+                continue
+            if out[:1] != sidecar.OTHER_FILE:
+                return out
+            (number,) = struct.unpack("<Q", out[1:9])
+            self.other_file(self.shared[number], out[9:].decode())
+
+    def other_file(self, shared, node):
+        if not shared.goes_by_name():
+            return  # Another batch has met it before.
+        if shared.mode == "r+":
+            raise ValueError(
+                "The tasks would write to the file %s, which is not this very one "
+                "on the cluster's node %s. Use a folder that all nodes share, or "
+                "return the results." % (shared.value["path"], node)
+            )
+        shared.put_by_value()
+
+    async def submit(self, ident, call, n_tasks, shared, payload):
         try:
             if isinstance(call, BaseException):
                 raise call
-            out = await self.engine.run(ident, call, n_tasks, payload)
+            out = await self.run(ident, call, n_tasks, shared, payload)
             self.answer(ident, RESULT, out)
         except BaseException as error:
             text = text_of(error, self.pip).encode("utf-8", "replace")
@@ -190,13 +303,26 @@ class Bridge:
 
     def handle(self, kind, ident, body):
         if kind == SUBMIT:
-            call, n_tasks = struct.unpack_from("<QI", body)
+            call, n_tasks, n = struct.unpack_from("<QII", body)
+            shared = [self.shared[i] for i in struct.unpack_from("<%dQ" % n, body, 16)]
+            payload = body[16 + 8 * n :]
             self.open.add(ident)
-            self.start(self.submit(ident, self.calls[call], n_tasks, body[12:]))
+            self.start(self.submit(ident, self.calls[call], n_tasks, shared, payload))
         elif kind == CANCEL:
             if not self.cancelling:
                 self.start(self.cancel_soon())
-            self.cancelling += struct.unpack("<%dQ" % (len(body) // 8), body)
+            idents = struct.unpack("<%dQ" % (len(body) // 8), body)
+            self.doomed.update(self.open.intersection(idents))
+            self.cancelling += idents
+        elif kind == SHARE:
+            described = json.loads(body.decode("utf-8", "surrogateescape"))
+            self.shared[described["number"]] = Shared(
+                described, self.engine.name, self.program
+            )
+            self.send(ANSWER, ident)
+        elif kind == FORGET:
+            for number in struct.unpack("<%dQ" % (len(body) // 8), body):
+                self.shared.pop(number).close()
         elif kind == CALL:
             self.begin_call(ident, json.loads(body))
         elif kind == END_CALL:

@@ -7,17 +7,16 @@
 
 #include "joblib/backends/cluster/cluster_call.h"
 #include "joblib/backends/cluster/json_text.h"
-#include "joblib/core/backend_access.h"
 #include "joblib/core/warning.h"
 #include "native/main_hook.h"
 
 namespace joblib {
 
 ClusterBackend::ClusterBackend(internal::ClusterAddress address,
-                               BackendParams params)
+                               BackendParams params,
+                               internal::BackendAccess::AutoBatch auto_batch)
     : address_(std::move(address)), params_(std::move(params)) {
-  internal::BackendAccess::MakePool(
-      *this, internal::BackendAccess::AutoBatch::kProcesses);
+  internal::BackendAccess::MakePool(*this, auto_batch);
 }
 
 void ClusterBackend::submit(Batch batch) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "joblib/backends/cluster/connection.h"
+#include "joblib/core/backend_access.h"
 #include "joblib/core/batch_state.h"
 #include "joblib/core/parallel_backend_base.h"
 
@@ -17,7 +18,8 @@ class ClusterBackend : public ParallelBackendBase {
 
  protected:
   // `params`: as the registry's factory gets them.
-  ClusterBackend(internal::ClusterAddress address, BackendParams params);
+  ClusterBackend(internal::ClusterAddress address, BackendParams params,
+                 internal::BackendAccess::AutoBatch auto_batch);
   const internal::ClusterAddress& address() const { return address_; }
   const BackendParams& params() const { return params_; }
   // How many tasks the cluster can run at once; waits up to `wait_seconds` for

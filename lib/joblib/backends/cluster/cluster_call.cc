@@ -10,8 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "joblib/backends/cluster/cluster_values.h"
 #include "joblib/backends/cluster/json_text.h"
+#include "joblib/core/batch_bytes.h"
 #include "joblib/core/errors.h"
+#include "joblib/core/warning.h"
 #include "native/child_process.h"
 #include "native/thread.h"
 
@@ -58,6 +61,16 @@ void ClusterCall::Begin(const BackendParams& submit) {
   const BackendParam::Map options = {{"n_jobs", traits_.n_jobs},
                                      {"task_timeout", limit},
                                      {"submit", BackendParam::Map(submit)}};
+  if (traits_.arrays.mmap_mode != "r" && !traits_.arrays.mmap_mode.empty()) {
+    if (traits_.arrays.mmap_mode != "c") {
+      internal::Warn(absl::StrCat(
+          "mmap_mode='", traits_.arrays.mmap_mode,
+          "' is not possible on a cluster: what a task writes to an array does "
+          "not reach the others ('c')."));
+    }
+    traits_.arrays.mmap_mode = "c";
+  }
+  bridge_->ForgetDead();
   bridge_->Send(FrameKind::kCall, id_, JsonText(options));
   const absl::Status started = native::StartThread(
       [self = shared_from_this()] { self->FinishBatches(); }, "joblib-cluster");
@@ -69,12 +82,14 @@ void ClusterCall::Begin(const BackendParams& submit) {
 void ClusterCall::Submit(Batch batch) { Send({.batch = std::move(batch)}); }
 
 void ClusterCall::Send(Sent sent) {
-  std::string bytes;
+  std::vector<std::string> warnings;
+  ClusterValues values(traits_.arrays, &warnings);
   try {
-    bytes = sent.batch.bytes();
+    EncodeBatch(sent.batch, values.writer());
   } catch (...) {
     return sent.batch.fail(std::current_exception());
   }
+  Warn(warnings);
   const std::uint64_t id = bridge_->NextId();
   const auto n_tasks = static_cast<std::uint32_t>(sent.batch.size());
   {
@@ -82,8 +97,14 @@ void ClusterCall::Send(Sent sent) {
     if (!aborted_) sent_.emplace(id, std::move(sent));
   }
   if (!sent.batch.empty()) return;  // Aborted: it is dropped here.
-  bridge_->Ask(FrameKind::kSubmit, id,
-               absl::StrCat(BytesOf(id_), BytesOf(n_tasks)), bytes,
+  const auto n_values = static_cast<std::uint32_t>(values.needed().size());
+  std::string header =
+      absl::StrCat(BytesOf(id_), BytesOf(n_tasks), BytesOf(n_values));
+  for (const auto& [number, value] : values.needed()) {
+    bridge_->Share(value);
+    absl::StrAppend(&header, BytesOf(number));
+  }
+  bridge_->Ask(FrameKind::kSubmit, id, header, values.bytes(),
                [self = shared_from_this()](BridgeFrame answer) {
                  absl::MutexLock lock(&self->mu_);
                  self->answers_.push_back(std::move(answer));
@@ -95,6 +116,16 @@ void ClusterCall::Send(Sent sent) {
   }
   // An abort that came between may have told the bridge too early.
   if (aborted) CancelSent({id});
+}
+
+void ClusterCall::Warn(const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return;
+  {
+    // The next array meets the same full folder.
+    absl::MutexLock lock(&mu_);
+    if (std::exchange(warned_, true)) return;
+  }
+  WarnQuietly(warnings.front());
 }
 
 void ClusterCall::CancelSent(const std::vector<std::uint64_t>& ids) {
@@ -253,6 +284,7 @@ void ClusterCall::Close() {
     closing_ = true;
     mu_.Await(absl::Condition(&closed_));
   }
+  bridge_->ForgetDead();
   bridge_->Send(FrameKind::kEndCall, id_, {});
 }
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -54,6 +55,7 @@ class ClusterCall final : public BackendCall,
     int fruitless = 0;         // Processes that ended before a task began.
   };
   void Send(Sent sent);
+  void Warn(const std::vector<std::string>& warnings);
   void CancelSent(const std::vector<std::uint64_t>& ids);
   void FinishBatches();
   void Handle(BridgeFrame frame);
@@ -65,7 +67,7 @@ class ClusterCall final : public BackendCall,
   }
 
   const std::shared_ptr<Bridge> bridge_;
-  const CallTraits traits_;
+  CallTraits traits_;  // Constant from Begin on.
   const std::uint64_t id_;
   absl::Mutex mu_;
   std::map<std::uint64_t, Sent> sent_ ABSL_GUARDED_BY(mu_);
@@ -73,6 +75,7 @@ class ClusterCall final : public BackendCall,
   bool aborted_ ABSL_GUARDED_BY(mu_) = false;
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool warned_ ABSL_GUARDED_BY(mu_) = false;
   std::int64_t completed_ = 0;  // The finisher's.
 };
 

@@ -57,7 +57,7 @@ DaskDistributedBackend::DaskDistributedBackend(const BackendParams& params)
                       .python = internal::TextParam(params, "python", ""),
                       .connect_timeout = internal::SecondsParam(
                           params, "connect_timeout", kConnectSeconds)},
-                     params) {
+                     params, internal::BackendAccess::AutoBatch::kDask) {
   internal::JsonText(SubmitOptions(params));  // Throws where it can't be sent.
 }
 

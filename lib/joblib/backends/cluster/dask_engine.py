@@ -154,7 +154,15 @@ class Engine:
     def call(self, options):
         return options
 
-    async def run(self, ident, call, n_tasks, payload):
+    async def put(self, value, fd):
+        """Into the memory of the workers; the others get it when they need it."""
+        blob = self.remote.Blob(
+            value["key"], os.dup(fd), value["offset"], value["bytes"]
+        )
+        (future,) = await self.client.scatter([blob], hash=False, broadcast=True)
+        return future
+
+    async def run(self, ident, call, n_tasks, payload, values, alive):
         token = "batch_of_%s_%d_calls-%s" % (
             self.config["program"],
             n_tasks,
@@ -167,6 +175,9 @@ class Engine:
             self.shipped,
             payload,
             call["task_timeout"],
+            [value for value, _ in values],
+            [stored for _, stored in values],
+            alive,
             key=token,
             pure=False,
             **call["submit"]
@@ -177,6 +188,11 @@ class Engine:
         except asyncio.CancelledError as error:
             if ident not in self.futures:
                 return sidecar.CANCELLED
+            if self.client.status == "running":
+                raise sidecar.ValueLost(
+                    "The Dask cluster at %s has lost what the tasks share (%s)."
+                    % (self.address, error)
+                ) from None
             raise ConnectionError(
                 "The connection to the Dask scheduler at %s was lost (%s)."
                 % (self.address, error)

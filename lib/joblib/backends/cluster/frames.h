@@ -26,6 +26,8 @@ enum class FrameKind : std::uint8_t {
   kCancel = 5,
   kEndCall = 6,
   kBye = 7,
+  kShare = 8,
+  kForget = 9,
   kAnswer = 16,
   kResult = 17,
   kFailed = 18,
@@ -36,6 +38,9 @@ enum class WorkerFrameKind : std::uint8_t {
   kRun = 2,
   kDone = 3,
   kFailed = 4,
+  kShared = 5,
+  kArray = 6,
+  kForget = 7,
 };
 
 // Little-endian, followed by `length` bytes.

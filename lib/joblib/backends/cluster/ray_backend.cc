@@ -28,7 +28,7 @@ RayBackend::RayBackend(const BackendParams& params)
                       .python = internal::TextParam(params, "python", ""),
                       .connect_timeout = internal::SecondsParam(
                           params, "connect_timeout", kConnectSeconds)},
-                     params) {
+                     params, internal::BackendAccess::AutoBatch::kProcesses) {
   internal::JsonText(SubmitOptions(params));  // Throws where it can't be sent.
 }
 

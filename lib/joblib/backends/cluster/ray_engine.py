@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import pickle
 import secrets
 import socket
 import uuid
@@ -10,6 +11,16 @@ import uuid
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install ray"
+
+
+class Outgoing:
+    """Bytes that Ray stores as they are, and gives as a view of its store."""
+
+    def __init__(self, view):
+        self.view = view
+
+    def __reduce_ex__(self, protocol):
+        return memoryview, (pickle.PickleBuffer(self.view),)
 
 
 class Engine:
@@ -64,7 +75,7 @@ class Engine:
         )
         client = self.name
 
-        def ray_run(token, archive, payload, task_timeout):
+        def ray_run(token, archive, payload, task_timeout, values, refs, alive):
             import sys
             import types
 
@@ -75,6 +86,10 @@ class Engine:
                 remote = types.ModuleType(module)
                 exec(compile(text, module + ".py", "exec"), remote.__dict__)
                 sys.modules[module] = remote
+            values = [
+                (value, lambda v=value, r=ref: remote.receive(v["key"], ray.get(r)))
+                for value, ref in zip(values, refs)
+            ]
             return remote.run(
                 token,
                 client,
@@ -82,6 +97,8 @@ class Engine:
                 lambda: ray.get(archive[0]),
                 payload,
                 task_timeout,
+                values,
+                alive,
             )
 
         self.remote = ray_run
@@ -105,19 +122,30 @@ class Engine:
             slots=asyncio.Semaphore(options["n_jobs"]),
         )
 
-    async def run(self, ident, call, n_tasks, payload):
+    async def put(self, value, fd):
+        """Into the object store of this node; the others get it from there."""
+        blob = sidecar.Blob(value["key"], os.dup(fd), value["offset"], value["bytes"])
+        return self.ray.put(Outgoing(blob.view()))
+
+    async def run(self, ident, call, n_tasks, payload, values, alive):
         token = uuid.uuid4().hex
         self.waiting.add(ident)
         async with call["slots"]:
             if ident not in self.waiting:
                 return sidecar.CANCELLED
             self.waiting.discard(ident)
-            return await self.run_now(token, ident, call, payload)
+            return await self.run_now(token, ident, call, payload, values, alive)
 
-    async def run_now(self, token, ident, call, payload):
+    async def run_now(self, token, ident, call, payload, values, alive):
         # In a list: Ray would fetch a bare reference for every task.
         ref = call["function"].remote(
-            token, [self.archive], payload, call["task_timeout"]
+            token,
+            [self.archive],
+            payload,
+            call["task_timeout"],
+            [value for value, _ in values],
+            [stored for _, stored in values],
+            alive,
         )
         self.refs[ident] = ref
         try:

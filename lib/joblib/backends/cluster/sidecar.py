@@ -12,6 +12,7 @@ import hashlib
 import io
 import mmap
 import os
+import pickle
 import platform
 import select
 import shutil
@@ -29,11 +30,18 @@ import time
 HEADER = struct.Struct("<IBBHQQ")
 MAGIC = 0x4A4C4231
 VERSION = 1
-READY, RUN, DONE, FAILED = 1, 2, 3, 4
+READY, RUN, DONE, FAILED, SHARED, ARRAY, FORGET = 1, 2, 3, 4, 5, 6, 7
+SHARED_HEADER = struct.Struct("<QQ")  # Number, bytes.
+ARRAY_HEADER = struct.Struct("<QQQBB6x")  # Number, offset, bytes, mode, is a copy.
+MODES = {"r": 1, "r+": 2, "c": 3}
 
 # The first byte of what run() returns.
 REPLY, ERROR, CRASHED, LATE, CANCELLED = b"R", b"E", b"C", b"T", b"X"
+OTHER_FILE = b"N"  # With the number of the value that is not the same here.
 
+F_GET_SEALS = 1034
+WRITE_SEALS = 0x1 | 0x2 | 0x4 | 0x8
+SAMPLES, SAMPLE_BYTES = 64, 4096
 SLICE_MS = 200  # Ray's cancel arrives between bytecodes: no long waits in C.
 START_SECONDS = 60
 IDLE_SECONDS = 60
@@ -50,11 +58,16 @@ except NameError:
         programs = {}  # Digest -> Program.
         running = {}  # Token -> Child.
         cancelled = collections.OrderedDict()  # Tokens.
+        values = {}  # Key -> Blob.
         reaper = None
 
 
 class Refused(Exception):
     """This machine cannot run the program."""
+
+
+class ValueLost(ConnectionError):
+    """The cluster no longer has what a batch needs. (The bridge's.)"""
 
 
 def facts():
@@ -81,6 +94,203 @@ def check(needed, here):
             "glibc %s. Build the program for the older one, or use newer nodes."
             % (needed["libc"], where, here["libc"] or "none")
         )
+
+
+def sample_of(fd, size):
+    """A digest of parts of a file, its begin and its end among them."""
+    digest = hashlib.sha256()
+    last = max(0, size - SAMPLE_BYTES)
+    for i in range(SAMPLES):
+        digest.update(os.pread(fd, SAMPLE_BYTES, last * i // (SAMPLES - 1)))
+    return digest.hexdigest()
+
+
+def file_facts(fd, mode):
+    """By which the same file is known on another node: where tasks write to it
+    it has to be this very one; else it is told by its time and its content."""
+    info = os.fstat(fd)
+    if mode == "r+":
+        return [info.st_size, info.st_ino]
+    return [info.st_size, info.st_mtime_ns, sample_of(fd, info.st_size)]
+
+
+class Blob:
+    """Bytes that are one file without a name on this node."""
+
+    def __init__(self, key, fd, offset, size, server=None):
+        self.key = key
+        self.fd = fd
+        self.offset = offset
+        self.size = size
+        self.server = server
+        self.used = time.monotonic()
+
+    def view(self):
+        if not self.size:
+            return memoryview(b"")
+        begin = self.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        skipped = self.offset - begin
+        whole = mmap.mmap(
+            self.fd, skipped + self.size, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin
+        )
+        return memoryview(whole)[skipped:]
+
+    def __reduce_ex__(self, protocol):
+        view = self.view()
+        data = pickle.PickleBuffer(view) if protocol >= 5 else bytes(view)
+        return receive, (self.key, data)
+
+    def __sizeof__(self):
+        return self.size
+
+    def __del__(self):
+        if self.server is not None:
+            try:
+                self.server.shutdown(socket.SHUT_RDWR)  # Ends serve_node().
+            except OSError:
+                pass
+            self.server.close()
+        os.close(self.fd)
+
+
+def send_descriptor(connection, word, fd):
+    rights = struct.pack("<i", fd)
+    connection.sendmsg(
+        [struct.pack("<Q", word)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+    )
+
+
+def is_ours(connection):
+    """Whether the other end of a Unix socket is of the same user."""
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return struct.unpack("<iII", peer)[1] == os.geteuid()
+
+
+def serve_node(server, fd):
+    """A thread's: gives the other engine workers of this node what is there."""
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            break
+        try:
+            if is_ours(connection):
+                send_descriptor(connection, 0, fd)
+        except OSError:
+            pass
+        connection.close()
+    os.close(fd)
+
+
+def descriptor_of_node(name, size):
+    """What another engine worker of this node has; None: it does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(START_SECONDS)
+        try:
+            connection.connect(name)
+            if not is_ours(connection):
+                return None
+            _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
+        except OSError:
+            return None
+    if not control:
+        return None
+    fd = struct.unpack("<i", control[0][2][:4])[0]
+    seals = fcntl.fcntl(fd, F_GET_SEALS)
+    if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
+        return fd
+    os.close(fd)
+    return None
+
+
+def sealed_memory(data):
+    fd = os.memfd_create("joblib-shared", os.MFD_CLOEXEC | 2)
+    try:
+        os.ftruncate(fd, max(len(data), 1))
+        written = 0
+        while written < len(data):
+            written += os.write(fd, data[written : written + (1 << 26)])
+        fcntl.fcntl(fd, 1033, WRITE_SEALS)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def receive(key, data):
+    """A Blob that arrived here: one piece of memory for all engine workers of
+    this node and user, which goes with the last of them."""
+    with STATE.lock:
+        known = STATE.values.get(key)
+    if known is not None:
+        return known
+    data = memoryview(data).cast("B")
+    # Abstract: gone with the process, however it ends.
+    name = "\0joblib-%d-%s" % (os.geteuid(), key)
+    for _ in range(3):
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            server.bind(name)
+            server.listen(64)  # Who connects waits until it is served.
+        except OSError:
+            server.close()
+            fd = descriptor_of_node(name, len(data))
+            if fd is not None:
+                return Blob(key, fd, 0, len(data))
+            continue
+        try:
+            fd = sealed_memory(data)
+        except BaseException:
+            server.close()
+            raise
+        threading.Thread(
+            target=serve_node, args=(server, os.dup(fd)), daemon=True
+        ).start()
+        return Blob(key, fd, 0, len(data), server)
+    return Blob(key, sealed_memory(data), 0, len(data))
+
+
+def open_same(value):
+    """The file of a value that travels by its name, if it is the same here."""
+    try:
+        fd = os.open(
+            value["path"],
+            (os.O_RDWR if value["mode"] == "r+" else os.O_RDONLY) | os.O_CLOEXEC,
+        )
+    except OSError:
+        return None
+    if file_facts(fd, value["mode"]) == value["facts"]:
+        return Blob(value["key"], fd, value["offset"], value["bytes"])
+    os.close(fd)
+    return None
+
+
+def take_values(client, values, alive):
+    """The Blobs of a batch; else the number of one that is no such file here.
+    `alive`: the newest number that its client knew then, and all that it had."""
+    blobs = []
+    for value, get in values:
+        with STATE.lock:
+            blob = STATE.values.get(value["key"])
+        if blob is None:
+            blob = open_same(value) if "facts" in value else get()
+            if blob is None:
+                return value["number"]
+        blob.used = time.monotonic()
+        blobs.append(blob)
+    if not values:
+        return blobs
+    newest, numbers = alive
+    old = []
+    with STATE.lock:
+        for key in list(STATE.values):
+            of, number, _ = key.rsplit("-", 2)
+            if of == client and int(number) <= newest and int(number) not in numbers:
+                old.append(STATE.values.pop(key))  # Its end: not under the lock.
+        for blob in blobs:
+            old.append(STATE.values.get(blob.key))
+            STATE.values[blob.key] = blob
+    return blobs
 
 
 class Program:
@@ -128,15 +338,20 @@ class Child:
 
     def __init__(self, program, marker):
         self.idle_since = 0.0
+        self.known = {}  # Of a value's number: its key.
         self.page_fd = os.memfd_create("joblib-task", os.MFD_CLOEXEC | 2)
         os.ftruncate(self.page_fd, mmap.PAGESIZE)
         # F_ADD_SEALS: neither side can be surprised by a shorter page.
         fcntl.fcntl(self.page_fd, 1033, 0x1 | 0x2 | 0x4)
         self.page = mmap.mmap(self.page_fd, mmap.PAGESIZE)
         self.socket, theirs = socket.socketpair()
+        self.descriptors, for_them = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET
+        )
         name, _, value = marker.partition("=")
         value = value.replace("CHANNEL", str(self.page_fd))
         value = value.replace("SOCKET", str(theirs.fileno()))
+        value = value.replace("DESCRIPTORS", str(for_them.fileno()))
         environment = dict(os.environ)
         environment[name] = value
         libraries = environment.get("LD_LIBRARY_PATH")
@@ -148,7 +363,7 @@ class Child:
                 self.process = subprocess.Popen(
                     [os.path.join(program.folder, "program")],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=(self.page_fd, theirs.fileno()),
+                    pass_fds=(self.page_fd, theirs.fileno(), for_them.fileno()),
                     env=environment,
                     start_new_session=True,
                 )
@@ -159,6 +374,7 @@ class Child:
                     raise
                 time.sleep(0.01)
         theirs.close()
+        for_them.close()
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
         if self.receive(time.monotonic() + START_SECONDS) is None:
@@ -206,15 +422,46 @@ class Child:
         body = self.exactly(length, deadline)
         return None if body is None else (kind, body)
 
-    def run(self, payload, task_timeout):
+    def send(self, kind, ident, *parts):
+        length = sum(len(part) for part in parts)
+        self.socket.sendall(HEADER.pack(MAGIC, kind, 0, VERSION, ident, length))
+        for part in parts:
+            self.socket.sendall(part)
+
+    def give(self, values, blobs):
+        """What the next batch needs; what is not kept here goes."""
+        with STATE.lock:
+            old = [n for n, key in self.known.items() if key not in STATE.values]
+        for (value, _), blob in zip(values, blobs):
+            number = value["number"]
+            if self.known.get(number, blob.key) != blob.key:
+                old.append(number)
+        for number in old:
+            del self.known[number]
+            self.send(FORGET, 0, struct.pack("<Q", number))
+        for (value, _), blob in zip(values, blobs):
+            number = value["number"]
+            if number in self.known:
+                continue
+            self.known[number] = blob.key
+            send_descriptor(self.descriptors, number, blob.fd)
+            if not value["mode"]:
+                self.send(SHARED, 0, SHARED_HEADER.pack(number, blob.size))
+                continue
+            filename = value["filename"].encode("utf-8", "surrogateescape")
+            is_copy = not value["is_file"]
+            header = ARRAY_HEADER.pack(
+                number, blob.offset, blob.size, MODES[value["mode"]], is_copy
+            )
+            self.send(ARRAY, 0, header, struct.pack("<Q", len(filename)), filename)
+
+    def run(self, payload, task_timeout, values, blobs):
         """What the process answered; None: it ended; "late": see LATE."""
         self.page[: PAGE.size] = PAGE.pack(0, 0, 0)
         limit = struct.pack("<q", int(task_timeout * 1e9))
         try:
-            self.socket.sendall(
-                HEADER.pack(MAGIC, RUN, 0, VERSION, 1, 8 + len(payload)) + limit
-            )
-            self.socket.sendall(payload)
+            self.give(values, blobs)
+            self.send(RUN, 1, limit, payload)
         except OSError:
             return None
         if not task_timeout:
@@ -247,6 +494,7 @@ class Child:
         self.kill_soon()
         self.process.wait()
         self.socket.close()
+        self.descriptors.close()
 
     def close(self):
         """After kill(), once task() is not asked any more."""
@@ -275,6 +523,9 @@ def end_idle():
             for program in STATE.programs.values():
                 old += [c for c in program.idle if c.idle_since < limit]
                 program.idle = [c for c in program.idle if c.idle_since >= limit]
+            unused = [k for k, blob in STATE.values.items() if blob.used < limit]
+            blobs = [STATE.values.pop(key) for key in unused]
+        blobs.clear()
         for child in old:
             child.kill()
             child.close()
@@ -330,6 +581,9 @@ def drop(client):
             program.clients.discard(client)
             if not program.clients:
                 gone.append(STATE.programs.pop(digest))
+        keys = [key for key in STATE.values if key.startswith(client + "-")]
+        blobs = [STATE.values.pop(key) for key in keys]
+    blobs.clear()
     for program in gone:
         program.remove()
 
@@ -353,11 +607,15 @@ def crash(kind, child):
     )
 
 
-def run(token, client, shipped, fetch, payload, task_timeout):
-    """Runs a batch; never raises for what a task did."""
+def run(token, client, shipped, fetch, payload, task_timeout, values, alive):
+    """Runs a batch; never raises for what a task did. `values`: pairs of what the
+    bridge says of one, and what gets its Blob."""
     if is_cancelled(token):
         return CANCELLED
     try:
+        blobs = take_values(client, values, alive)
+        if isinstance(blobs, int):
+            return OTHER_FILE + struct.pack("<Q", blobs) + platform.node().encode()
         program, child = take_child(client, shipped, fetch)
     except Refused as error:
         return ERROR + str(error).encode()
@@ -372,7 +630,7 @@ def run(token, client, shipped, fetch, payload, task_timeout):
     try:
         if is_cancelled(token):
             return CANCELLED
-        answer = child.run(payload, task_timeout)
+        answer = child.run(payload, task_timeout, values, blobs)
         if answer == "late":
             child.kill()
             return crash(LATE, child)
@@ -395,8 +653,8 @@ def run(token, client, shipped, fetch, payload, task_timeout):
             child.close()
 
 
-def dask_run(token, client, shipped, payload, task_timeout):
-    """The task that Dask sees."""
+def dask_run(token, client, shipped, payload, task_timeout, values, blobs, alive):
+    """The task that Dask sees. Of `blobs` it has made what it scattered."""
     from distributed import get_worker
 
     def fetch():
@@ -404,7 +662,8 @@ def dask_run(token, client, shipped, payload, task_timeout):
         with open(path, "rb") as stream:
             return stream.read()
 
-    return run(token, client, shipped, fetch, payload, task_timeout)
+    values = [(value, lambda blob=blob: blob) for value, blob in zip(values, blobs)]
+    return run(token, client, shipped, fetch, payload, task_timeout, values, alive)
 
 
 def dask_survey(dask_scheduler):

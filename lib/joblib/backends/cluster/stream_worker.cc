@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +17,12 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "joblib/backends/cluster/frames.h"
+#include "joblib/backends/process/call_header.h"
+#include "joblib/backends/process/worker_shared_values.h"
 #include "joblib/core/batch_bytes.h"
+#include "joblib/core/byte_reader.h"
 #include "joblib/core/outcome.h"
+#include "native/descriptor_socket.h"
 #include "native/shared_memory.h"
 #include "native/stream.h"
 #include "native/thread.h"
@@ -36,10 +41,17 @@ struct TaskPage {
 };
 static_assert(sizeof(TaskPage) == 16);
 
+// As sidecar.py packs it.
+static_assert(sizeof(ArrayHeader) == 32 &&
+              offsetof(ArrayHeader, is_copy) == 25);
+
 class StreamWorker {
  public:
-  StreamWorker(native::Stream stream, TaskPage& page)
-      : stream_(std::move(stream)), page_(page) {}
+  StreamWorker(native::Stream stream, native::DescriptorSocket descriptors,
+               TaskPage& page)
+      : stream_(std::move(stream)),
+        shared_(std::move(descriptors)),
+        page_(page) {}
 
   [[noreturn]] void Run() {
     const absl::Status started =
@@ -76,6 +88,24 @@ class StreamWorker {
   }
 
   void Serve(Request request) {
+    ByteReader in(request.body.data(), request.body.size());
+    switch (request.kind) {
+      case WorkerFrameKind::kShared: {
+        const auto header = in.Get<SharedHeader>();
+        return shared_.Take(header.number, header.bytes);
+      }
+      case WorkerFrameKind::kArray: {
+        const auto header = in.Get<ArrayHeader>();
+        return shared_.TakeArray(header, in.GetText());
+      }
+      case WorkerFrameKind::kForget:
+        return shared_.Forget(in.Get<std::uint64_t>());
+      default:
+        RunBatch(std::move(request));
+    }
+  }
+
+  void RunBatch(Request request) {
     std::int64_t limit = 0;
     std::string answer;
     WorkerFrameKind kind = WorkerFrameKind::kDone;
@@ -87,7 +117,7 @@ class StreamWorker {
       request.body.erase(0, sizeof limit);
       answer = RunBatchBytes(
           request.body, [this](std::uint32_t task) { Begins(task); },
-          std::chrono::nanoseconds(limit));
+          std::chrono::nanoseconds(limit), &shared_);
     } catch (...) {
       kind = WorkerFrameKind::kFailed;
       answer = ExceptionMessage(std::current_exception());
@@ -107,6 +137,7 @@ class StreamWorker {
   }
 
   const native::Stream stream_;
+  WorkerSharedValues shared_;
   TaskPage& page_;
   absl::Mutex mu_;
   std::deque<Request> requests_ ABSL_GUARDED_BY(mu_);
@@ -131,9 +162,9 @@ void RunStreamWorker(const native::WorkerStart& start) {
   // Never destroyed: the process ends from within.
   static const native::Mapping* const mapping =
       new native::Mapping(*std::move(page));
-  auto* const worker =
-      new StreamWorker(native::Stream(start.socket),
-                       *reinterpret_cast<TaskPage*>(mapping->data()));
+  auto* const worker = new StreamWorker(
+      native::Stream(start.socket), native::DescriptorSocket(start.descriptors),
+      *reinterpret_cast<TaskPage*>(mapping->data()));
   worker->Run();
 }
 
