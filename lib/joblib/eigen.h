@@ -1,8 +1,7 @@
 // Eigen matrices and joblib::Array in each other's place, without a copy, and
 // matrices as arguments and results of tasks in worker processes.
 //
-//   #include "joblib/eigen.h"       // Needs Eigen 3.3 or newer; joblib.h
-//   doesn't.
+//   #include "joblib/eigen.h"  // Not in joblib.h: it needs Eigen 3.3 or newer.
 //
 //   Eigen::MatrixXd m = Eigen::MatrixXd::Random(1000, 1000);
 //   joblib::Array<double> table = joblib::from_eigen(std::move(m));
