@@ -270,7 +270,7 @@ TEST_F(OnCluster, Generators) {
   EXPECT_EQ(seen.size(), 20u);
 }
 
-TEST_F(OnCluster, CallsNestOnThreads) {
+TEST_F(OnCluster, CallsNest) {
   const auto sums = Parallel()(each(range(3), [](int i) {
     return delayed([](int k) {
       const auto inner = Parallel({.n_jobs = 2})(Calls(4, Twice));

@@ -2,7 +2,9 @@
 #ifndef JOBLIB_TESTS_BACKENDS_CLUSTER_CLUSTER_TASKS_H_
 #define JOBLIB_TESTS_BACKENDS_CLUSTER_CLUSTER_TASKS_H_
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -54,6 +56,20 @@ inline int KillsItsWorkerOnce(int i, const std::string& file) {
     for (;;) pause();
   }
   return i;
+}
+// Adds `n` to the number in a file, of which there are many users, and returns
+// what it is then.
+inline std::int64_t AddTo(const std::string& file, std::int64_t n) {
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  std::int64_t number = 0;
+  if (fd < 0 || flock(fd, LOCK_EX) != 0 ||
+      pread(fd, &number, sizeof number, 0) < 0) {
+    std::abort();
+  }
+  number += n;
+  if (pwrite(fd, &number, sizeof number, 0) != sizeof number) std::abort();
+  close(fd);
+  return number;
 }
 inline int Leaves(int milliseconds, const std::string& folder, int i) {
   std::ofstream(folder + "/" + std::to_string(i)).put('.');

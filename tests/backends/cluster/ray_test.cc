@@ -27,6 +27,20 @@ TEST_F(OnCluster, RemoteArgumentsReachRay) {
   EXPECT_THROW(Parallel()(Calls(4, Twice)), std::invalid_argument);
 }
 
+TEST_F(OnCluster, CallsNestOnThreadsOfTheirTask) {
+  const auto pids = Parallel()(each(range(2), [](int) {
+    return delayed([](int) {
+      auto inner = Parallel({.n_jobs = 2})(
+          each(range(4), [](int) { return delayed(PidAfter)(1); }));
+      inner.push_back(PidAfter(0));
+      return inner;
+    })(0);
+  }));
+  for (const std::vector<std::int64_t>& of_task : pids) {
+    EXPECT_THAT(of_task, ::testing::Each(of_task.back()));
+  }
+}
+
 TEST_F(OnCluster, NobodyListens) {
   setenv("RAY_ADDRESS", "127.0.0.1:9", 1);
   parallel_config scope({.backend = "ray"});

@@ -80,18 +80,41 @@ std::shared_ptr<Bridge> Bridge::Start(const std::string& python) {
         "). Install it, or name an interpreter by the variable JOBLIB_PYTHON "
         "or the backend parameter \"python\"."));
   }
-  std::shared_ptr<Bridge> bridge(new Bridge(*std::move(process)));
-  native::PinThisModule();
-  const absl::Status started =
-      native::StartThread([bridge] { bridge->ReadFrames(); }, "joblib-bridge");
-  if (!started.ok()) {
-    bridge->process_.Kill();
-    bridge->process_.Reap();
-    throw std::runtime_error(std::string(started.message()));
-  }
+  std::shared_ptr<Bridge> bridge(new Bridge(*std::move(process), nullptr));
+  bridge->Begin();
   // A failure shows as the answer to the first question.
   SendSources(bridge->process_.stream);
   return bridge;
+}
+
+std::shared_ptr<Bridge> Bridge::Nested(native::Stream stream,
+                                       std::function<void(bool)> waits) {
+  native::Companion none;
+  none.stream = std::move(stream);
+  std::shared_ptr<Bridge> bridge(new Bridge(std::move(none), std::move(waits)));
+  bridge->Begin();
+  return bridge;
+}
+
+void Bridge::Begin() {
+  native::PinThisModule();
+  const absl::Status started = native::StartThread(
+      [self = shared_from_this()] { self->ReadFrames(); }, "joblib-bridge");
+  if (started.ok()) return;
+  process_.Kill();
+  process_.Reap();
+  throw std::runtime_error(std::string(started.message()));
+}
+
+void Bridge::CallBegins() {
+  absl::MutexLock lock(&calls_mu_);
+  if (calls_++ == 0 && is_nested()) waits_(true);
+}
+
+void Bridge::CallEnds() {
+  // Another call that begins meanwhile waits, too: the task runs on first.
+  absl::MutexLock lock(&calls_mu_);
+  if (--calls_ == 0 && is_nested()) waits_(false);
 }
 
 void Bridge::Send(FrameKind kind, std::uint64_t id, std::string_view first,

@@ -31,7 +31,17 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   // Starts `python` with the sources; empty: JOBLIB_PYTHON, else python3.
   // Throws std::runtime_error: no such interpreter.
   static std::shared_ptr<Bridge> Start(const std::string& python);
+  // In a task on a cluster: speaks over a stream with what is there already.
+  // `waits` is told when the first of this process's calls begins (true) and
+  // when the last one has ended.
+  static std::shared_ptr<Bridge> Nested(native::Stream stream,
+                                        std::function<void(bool)> waits);
   Bridge(const Bridge&) = delete;
+
+  bool is_nested() const { return waits_ != nullptr; }
+  // Around each call.
+  void CallBegins() ABSL_LOCKS_EXCLUDED(calls_mu_);
+  void CallEnds() ABSL_LOCKS_EXCLUDED(calls_mu_);
 
   std::uint64_t NextId() { return next_id_.fetch_add(1); }
   // Where no answer comes.
@@ -58,10 +68,16 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   std::int64_t pid() const { return process_.pid(); }
 
  private:
-  explicit Bridge(native::Companion process) : process_(std::move(process)) {}
+  Bridge(native::Companion process, std::function<void(bool)> waits)
+      : process_(std::move(process)), waits_(std::move(waits)) {}
+  // Its thread begins. Throws std::runtime_error.
+  void Begin();
   void ReadFrames();
 
-  const native::Companion process_;
+  const native::Companion process_;  // A nested one's: the stream alone.
+  const std::function<void(bool)> waits_;
+  absl::Mutex calls_mu_;
+  int calls_ ABSL_GUARDED_BY(calls_mu_) = 0;
   std::atomic<std::uint64_t> next_id_{1};
   std::atomic<bool> gone_{false};
   absl::Mutex write_mu_;

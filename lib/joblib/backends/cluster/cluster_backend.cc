@@ -7,6 +7,7 @@
 
 #include "joblib/backends/cluster/cluster_call.h"
 #include "joblib/backends/cluster/json_text.h"
+#include "joblib/core/thread_state.h"
 #include "joblib/core/warning.h"
 #include "native/main_hook.h"
 
@@ -31,10 +32,14 @@ void ClusterBackend::submit(Batch batch) {
 }
 
 bool ClusterBackend::MustBePlainLoop() {
-  if (native::MainHasBegun()) return false;
+  if (native::IsWorker() ? internal::CurrentThread()->task != nullptr
+                         : native::MainHasBegun()) {
+    return false;
+  }
   internal::Warn(
-      "A Parallel call before main() can't use a cluster, setting n_jobs=1: "
-      "static constructors run again in each worker.");
+      "A Parallel call before main() or, in a worker process, outside of its "
+      "tasks can't use a cluster, setting n_jobs=1: static constructors run "
+      "again in each worker.");
   return true;
 }
 

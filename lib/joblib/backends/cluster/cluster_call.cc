@@ -72,9 +72,11 @@ void ClusterCall::Begin(const BackendParams& submit) {
   }
   bridge_->ForgetDead();
   bridge_->Send(FrameKind::kCall, id_, JsonText(options));
+  bridge_->CallBegins();
   const absl::Status started = native::StartThread(
       [self = shared_from_this()] { self->FinishBatches(); }, "joblib-cluster");
   if (!started.ok()) {
+    bridge_->CallEnds();
     throw std::runtime_error(std::string(started.message()));
   }
 }
@@ -286,6 +288,7 @@ void ClusterCall::Close() {
   }
   bridge_->ForgetDead();
   bridge_->Send(FrameKind::kEndCall, id_, {});
+  bridge_->CallEnds();
 }
 
 }  // namespace joblib::internal

@@ -68,7 +68,8 @@ std::vector<std::shared_ptr<Bridge>> TakeOut(Predicate which) {
   absl::MutexLock lock(&connections_mu);
   if (connections == nullptr) return taken;
   for (auto i = connections->begin(); i != connections->end();) {
-    if (which(i->first)) {
+    const bool is_nested = i->second != nullptr && i->second->is_nested();
+    if (!is_nested && which(i->first)) {
       // Null: the connection failed.
       if (i->second != nullptr) taken.push_back(std::move(i->second));
       i = connections->erase(i);
@@ -97,6 +98,13 @@ std::shared_ptr<Bridge> Connected(const ClusterAddress& address) {
     bridge = Connect(address);
   }
   return bridge;
+}
+
+void SetConnected(const ClusterAddress& address,
+                  std::shared_ptr<Bridge> bridge) {
+  absl::MutexLock lock(&connections_mu);
+  if (connections == nullptr) connections = new Connections;
+  (*connections)[address] = std::move(bridge);
 }
 
 void Disconnect(const std::string& engine, const std::string& address) {

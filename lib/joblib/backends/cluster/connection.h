@@ -27,9 +27,12 @@ struct ClusterAddress {
 // The bridge to there, connected, with this program's files shipped: made at
 // the first call and after its end. Throws what went wrong.
 std::shared_ptr<Bridge> Connected(const ClusterAddress& address);
+// From here on that bridge is the one to this address.
+void SetConnected(const ClusterAddress& address,
+                  std::shared_ptr<Bridge> bridge);
 // Ends the connections with `address` of `engine`; waits for that.
 void Disconnect(const std::string& engine, const std::string& address);
-// Ends all of them; those of running calls break.
+// Ends all of them but those of tasks; those of running calls break.
 void DisconnectAll();
 
 // The process of a connection, for tests; -1: there is none.

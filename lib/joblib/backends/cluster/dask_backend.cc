@@ -75,6 +75,28 @@ BackendParams DaskDistributedBackend::SubmitOptions(
 }
 
 namespace internal {
+namespace {
+
+// The one that is used where nobody names another.
+void UseByDefault(const std::string& address) {
+  absl::MutexLock lock(&local_mu);
+  if (local == nullptr) local = new std::vector<std::string>;
+  local->push_back(address);
+}
+
+}  // namespace
+
+std::shared_ptr<ParallelBackendBase> NestedDask(
+    const std::string& address, std::shared_ptr<Bridge> bridge) {
+  SetConnected({.engine = "dask", .address = address, .python = ""},
+               std::move(bridge));
+  UseByDefault(address);
+  const BackendParams params = {{"scheduler_host", address}};
+  auto backend = std::make_shared<DaskDistributedBackend>(params);
+  BackendAccess::SetParams(*backend, params);
+  BackendAccess::SetLevelIfUnset(*backend, 1);
+  return backend;
+}
 
 DaskLocalCluster::DaskLocalCluster(const BackendParams& options) {
   const BackendParam::Map request = {{"engine", "dask-cluster"},
@@ -91,9 +113,7 @@ DaskLocalCluster::DaskLocalCluster(const BackendParams& options) {
     bridge_->Leave();
     throw;
   }
-  absl::MutexLock lock(&local_mu);
-  if (local == nullptr) local = new std::vector<std::string>;
-  local->push_back(address_);
+  UseByDefault(address_);
 }
 
 DaskLocalCluster::~DaskLocalCluster() {

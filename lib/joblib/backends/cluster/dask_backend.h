@@ -31,6 +31,11 @@ class DaskDistributedBackend final : public ClusterBackend {
 
 namespace internal {
 
+// In a worker of a Dask cluster: the backend of its tasks' own calls, which go
+// to the scheduler at `address` by way of `bridge`.
+std::shared_ptr<ParallelBackendBase> NestedDask(const std::string& address,
+                                                std::shared_ptr<Bridge> bridge);
+
 // A scheduler with workers beside this program.
 class DaskLocalCluster {
  public:

@@ -68,13 +68,18 @@ class Engine:
                 "(%s). Start one, or give its address as scheduler_host."
                 % (self.address, self.timeout, type(error).__name__)
             ) from None
-        text = sidecar.SOURCE
+        # With what the calls of tasks need on the workers.
+        text = "%s\nBUNDLE = %r\n" % (
+            sidecar.SOURCE,
+            {name: sys.modules[name].SOURCE for name in ("joblib_dask", "joblib_bridge")},
+        )
         module = "joblib_sidecar_" + hashlib.sha256(text.encode()).hexdigest()[:16]
         # What tasks refer to: under a name that no other version has.
         self.remote = types.ModuleType(module)
         sys.modules[module] = self.remote
         exec(compile(text, module + ".py", "exec"), self.remote.__dict__)
         self.shipped = dict(
+            depth=0,
             digest=self.program.digest,
             marker=self.program.marker,
             facts=sidecar.facts(),
@@ -154,6 +159,10 @@ class Engine:
     def call(self, options):
         return options
 
+    def owner(self):
+        """The client whose program it is that runs."""
+        return self.name
+
     async def put(self, value, fd):
         """Into the memory of the workers; the others get it when they need it."""
         blob = self.remote.Blob(
@@ -171,7 +180,7 @@ class Engine:
         future = self.client.submit(
             self.remote.dask_run,
             token,
-            self.name,
+            self.owner(),
             self.shipped,
             payload,
             call["task_timeout"],
@@ -217,6 +226,85 @@ class Engine:
             else:
                 await self.client.unregister_worker_plugin(name)
         await self.client.close(2)
+
+
+class NestedEngine(Engine):
+    """In a worker of Dask: for the calls of tasks, which `child` runs."""
+
+    client = None  # One for all of the worker, while a child needs it.
+    users = 0
+    lock = asyncio.Lock()
+
+    def __init__(self, child, worker, remote):
+        self.child = child
+        self.worker = worker
+        self.remote = remote
+        self.address = worker.scheduler.address
+        self.name = "%s.%s" % (child.client, uuid.uuid4().hex)
+        self.config = dict(program="task")
+        self.futures = {}
+        self.is_user = False
+
+    async def connect(self):
+        from distributed import Client
+
+        kind = NestedEngine
+        async with kind.lock:
+            if self.is_user:
+                return
+            if kind.client is None:
+                kind.client = await Client(
+                    self.address,
+                    asynchronous=True,
+                    security=self.worker.security,
+                    set_as_default=False,
+                    name="nested",
+                )
+            kind.users += 1
+            self.is_user = True
+
+    def owner(self):
+        return self.child.client
+
+    @property
+    def shipped(self):
+        return dict(self.child.shipped, depth=self.child.shipped["depth"] + 1)
+
+    def call(self, options):
+        # Before the tasks that wait to begin: each that does is one more process.
+        options["submit"].setdefault("priority", self.shipped["depth"])
+        return options
+
+    async def n_jobs(self, seconds):
+        await self.connect()
+        return await super().n_jobs(seconds)
+
+    async def close(self):
+        kind = NestedEngine
+        async with kind.lock:
+            kind.users -= self.is_user
+            self.is_user = False
+            if kind.users == 0 and kind.client is not None:
+                client, kind.client = kind.client, None
+                await client.close(2)
+
+
+def serve_nested(connection, child, worker, remote):
+    """A coroutine for the worker's loop: speaks with the program that runs in
+    `child` as a bridge does with the one beside it."""
+    bridge_module = remote.bundled("joblib_bridge")
+
+    async def serve():
+        connection.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 22)
+        bridge = bridge_module.Bridge(reader, writer)
+        bridge.program = child.process.pid
+        bridge.engine = NestedEngine(child, worker, remote)
+        await bridge.serve()
+        await bridge.close()
+        writer.close()
+
+    return serve()
 
 
 class LocalCluster:

@@ -41,6 +41,10 @@ enum class WorkerFrameKind : std::uint8_t {
   kShared = 5,
   kArray = 6,
   kForget = 7,
+  kNested = 8,   // The stream for calls of its tasks; then the address.
+  kSecede = 9,   // From the worker: its task waits for such calls,
+  kRejoin = 10,  // and wants to go on.
+  kRejoined = 11,
 };
 
 // Little-endian, followed by `length` bytes.

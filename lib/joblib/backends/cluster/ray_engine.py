@@ -99,6 +99,7 @@ class Engine:
                 task_timeout,
                 values,
                 alive,
+                None,
             )
 
         self.remote = ray_run

@@ -1,7 +1,8 @@
 """On a worker of the engine: keeps the shipped program running as worker
 processes and has them run batches.
 
-Standard library only, and any Python from 3.8 on: it is sent as source text.
+Standard library only, and any Python from 3.8 on: it is sent as source text, in
+one with sidecar_values.py.
 A reload (Dask does that when another client brings the same text) keeps STATE.
 """
 
@@ -12,7 +13,6 @@ import hashlib
 import io
 import mmap
 import os
-import pickle
 import platform
 import select
 import shutil
@@ -20,6 +20,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -30,7 +31,8 @@ import time
 HEADER = struct.Struct("<IBBHQQ")
 MAGIC = 0x4A4C4231
 VERSION = 1
-READY, RUN, DONE, FAILED, SHARED, ARRAY, FORGET = 1, 2, 3, 4, 5, 6, 7
+READY, RUN, DONE, FAILED, SHARED, ARRAY, FORGET = range(1, 8)
+NESTED, SECEDE, REJOIN, REJOINED = range(8, 12)
 SHARED_HEADER = struct.Struct("<QQ")  # Number, bytes.
 ARRAY_HEADER = struct.Struct("<QQQBB6x")  # Number, offset, bytes, mode, is a copy.
 MODES = {"r": 1, "r+": 2, "c": 3}
@@ -39,9 +41,6 @@ MODES = {"r": 1, "r+": 2, "c": 3}
 REPLY, ERROR, CRASHED, LATE, CANCELLED = b"R", b"E", b"C", b"T", b"X"
 OTHER_FILE = b"N"  # With the number of the value that is not the same here.
 
-F_GET_SEALS = 1034
-WRITE_SEALS = 0x1 | 0x2 | 0x4 | 0x8
-SAMPLES, SAMPLE_BYTES = 64, 4096
 SLICE_MS = 200  # Ray's cancel arrives between bytecodes: no long waits in C.
 START_SECONDS = 60
 IDLE_SECONDS = 60
@@ -59,6 +58,8 @@ except NameError:
         running = {}  # Token -> Child.
         cancelled = collections.OrderedDict()  # Tokens.
         values = {}  # Key -> Blob.
+        bundled = {}  # Name -> module.
+        served = set()  # Connections of nested calls.
         reaper = None
 
 
@@ -94,203 +95,6 @@ def check(needed, here):
             "glibc %s. Build the program for the older one, or use newer nodes."
             % (needed["libc"], where, here["libc"] or "none")
         )
-
-
-def sample_of(fd, size):
-    """A digest of parts of a file, its begin and its end among them."""
-    digest = hashlib.sha256()
-    last = max(0, size - SAMPLE_BYTES)
-    for i in range(SAMPLES):
-        digest.update(os.pread(fd, SAMPLE_BYTES, last * i // (SAMPLES - 1)))
-    return digest.hexdigest()
-
-
-def file_facts(fd, mode):
-    """By which the same file is known on another node: where tasks write to it
-    it has to be this very one; else it is told by its time and its content."""
-    info = os.fstat(fd)
-    if mode == "r+":
-        return [info.st_size, info.st_ino]
-    return [info.st_size, info.st_mtime_ns, sample_of(fd, info.st_size)]
-
-
-class Blob:
-    """Bytes that are one file without a name on this node."""
-
-    def __init__(self, key, fd, offset, size, server=None):
-        self.key = key
-        self.fd = fd
-        self.offset = offset
-        self.size = size
-        self.server = server
-        self.used = time.monotonic()
-
-    def view(self):
-        if not self.size:
-            return memoryview(b"")
-        begin = self.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-        skipped = self.offset - begin
-        whole = mmap.mmap(
-            self.fd, skipped + self.size, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin
-        )
-        return memoryview(whole)[skipped:]
-
-    def __reduce_ex__(self, protocol):
-        view = self.view()
-        data = pickle.PickleBuffer(view) if protocol >= 5 else bytes(view)
-        return receive, (self.key, data)
-
-    def __sizeof__(self):
-        return self.size
-
-    def __del__(self):
-        if self.server is not None:
-            try:
-                self.server.shutdown(socket.SHUT_RDWR)  # Ends serve_node().
-            except OSError:
-                pass
-            self.server.close()
-        os.close(self.fd)
-
-
-def send_descriptor(connection, word, fd):
-    rights = struct.pack("<i", fd)
-    connection.sendmsg(
-        [struct.pack("<Q", word)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
-    )
-
-
-def is_ours(connection):
-    """Whether the other end of a Unix socket is of the same user."""
-    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return struct.unpack("<iII", peer)[1] == os.geteuid()
-
-
-def serve_node(server, fd):
-    """A thread's: gives the other engine workers of this node what is there."""
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            break
-        try:
-            if is_ours(connection):
-                send_descriptor(connection, 0, fd)
-        except OSError:
-            pass
-        connection.close()
-    os.close(fd)
-
-
-def descriptor_of_node(name, size):
-    """What another engine worker of this node has; None: it does not."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(START_SECONDS)
-        try:
-            connection.connect(name)
-            if not is_ours(connection):
-                return None
-            _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
-        except OSError:
-            return None
-    if not control:
-        return None
-    fd = struct.unpack("<i", control[0][2][:4])[0]
-    seals = fcntl.fcntl(fd, F_GET_SEALS)
-    if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
-        return fd
-    os.close(fd)
-    return None
-
-
-def sealed_memory(data):
-    fd = os.memfd_create("joblib-shared", os.MFD_CLOEXEC | 2)
-    try:
-        os.ftruncate(fd, max(len(data), 1))
-        written = 0
-        while written < len(data):
-            written += os.write(fd, data[written : written + (1 << 26)])
-        fcntl.fcntl(fd, 1033, WRITE_SEALS)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def receive(key, data):
-    """A Blob that arrived here: one piece of memory for all engine workers of
-    this node and user, which goes with the last of them."""
-    with STATE.lock:
-        known = STATE.values.get(key)
-    if known is not None:
-        return known
-    data = memoryview(data).cast("B")
-    # Abstract: gone with the process, however it ends.
-    name = "\0joblib-%d-%s" % (os.geteuid(), key)
-    for _ in range(3):
-        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            server.bind(name)
-            server.listen(64)  # Who connects waits until it is served.
-        except OSError:
-            server.close()
-            fd = descriptor_of_node(name, len(data))
-            if fd is not None:
-                return Blob(key, fd, 0, len(data))
-            continue
-        try:
-            fd = sealed_memory(data)
-        except BaseException:
-            server.close()
-            raise
-        threading.Thread(
-            target=serve_node, args=(server, os.dup(fd)), daemon=True
-        ).start()
-        return Blob(key, fd, 0, len(data), server)
-    return Blob(key, sealed_memory(data), 0, len(data))
-
-
-def open_same(value):
-    """The file of a value that travels by its name, if it is the same here."""
-    try:
-        fd = os.open(
-            value["path"],
-            (os.O_RDWR if value["mode"] == "r+" else os.O_RDONLY) | os.O_CLOEXEC,
-        )
-    except OSError:
-        return None
-    if file_facts(fd, value["mode"]) == value["facts"]:
-        return Blob(value["key"], fd, value["offset"], value["bytes"])
-    os.close(fd)
-    return None
-
-
-def take_values(client, values, alive):
-    """The Blobs of a batch; else the number of one that is no such file here.
-    `alive`: the newest number that its client knew then, and all that it had."""
-    blobs = []
-    for value, get in values:
-        with STATE.lock:
-            blob = STATE.values.get(value["key"])
-        if blob is None:
-            blob = open_same(value) if "facts" in value else get()
-            if blob is None:
-                return value["number"]
-        blob.used = time.monotonic()
-        blobs.append(blob)
-    if not values:
-        return blobs
-    newest, numbers = alive
-    old = []
-    with STATE.lock:
-        for key in list(STATE.values):
-            of, number, _ = key.rsplit("-", 2)
-            if of == client and int(number) <= newest and int(number) not in numbers:
-                old.append(STATE.values.pop(key))  # Its end: not under the lock.
-        for blob in blobs:
-            old.append(STATE.values.get(blob.key))
-            STATE.values[blob.key] = blob
-    return blobs
 
 
 class Program:
@@ -339,6 +143,9 @@ class Child:
     def __init__(self, program, marker):
         self.idle_since = 0.0
         self.known = {}  # Of a value's number: its key.
+        # Of what it runs.
+        self.client = None
+        self.shipped = None
         self.page_fd = os.memfd_create("joblib-task", os.MFD_CLOEXEC | 2)
         os.ftruncate(self.page_fd, mmap.PAGESIZE)
         # F_ADD_SEALS: neither side can be surprised by a shorter page.
@@ -455,7 +262,15 @@ class Child:
             )
             self.send(ARRAY, 0, header, struct.pack("<Q", len(filename)), filename)
 
-    def run(self, payload, task_timeout, values, blobs):
+    def nest(self, address, serve):
+        """Calls of its tasks go to `serve`, which gets the other end's socket."""
+        ours, theirs = socket.socketpair()
+        send_descriptor(self.descriptors, 0, theirs.fileno())
+        theirs.close()
+        self.send(NESTED, 0, address.encode())
+        serve(ours, self)
+
+    def run(self, payload, task_timeout, values, blobs, waits):
         """What the process answered; None: it ended; "late": see LATE."""
         self.page[: PAGE.size] = PAGE.pack(0, 0, 0)
         limit = struct.pack("<q", int(task_timeout * 1e9))
@@ -464,17 +279,30 @@ class Child:
             self.send(RUN, 1, limit, payload)
         except OSError:
             return None
-        if not task_timeout:
-            return self.receive()
+        while True:
+            if task_timeout and not self.readable_in_time(task_timeout):
+                return "late"
+            answer = self.receive()
+            if answer is None or answer[0] in (DONE, FAILED):
+                return answer
+            waits(answer[0] == SECEDE)
+            if answer[0] == REJOIN:
+                try:
+                    self.send(REJOINED, 0)
+                except OSError:
+                    return None
+
+    def readable_in_time(self, task_timeout):
+        """Waits for the next frame; false: the task is late."""
         while True:
             deadline = time.monotonic() + task_timeout
             task, started = self.task()
             if task >= 0:
                 deadline = started / 1e9 + task_timeout
                 if time.monotonic() >= deadline:
-                    return "late"
+                    return False
             if self.poll.poll(self.slice_until(deadline)):
-                return self.receive()
+                return True
 
     def task(self):
         """The task that runs, and since when; -1: none has begun."""
@@ -581,7 +409,7 @@ def drop(client):
             program.clients.discard(client)
             if not program.clients:
                 gone.append(STATE.programs.pop(digest))
-        keys = [key for key in STATE.values if key.startswith(client + "-")]
+        keys = [key for key in STATE.values if key.startswith(client)]
         blobs = [STATE.values.pop(key) for key in keys]
     blobs.clear()
     for program in gone:
@@ -607,13 +435,14 @@ def crash(kind, child):
     )
 
 
-def run(token, client, shipped, fetch, payload, task_timeout, values, alive):
+def run(token, client, shipped, fetch, payload, task_timeout, values, alive, engine):
     """Runs a batch; never raises for what a task did. `values`: pairs of what the
-    bridge says of one, and what gets its Blob."""
+    bridge says of one, and what gets its Blob. `engine`: None, or where the calls
+    of tasks go."""
     if is_cancelled(token):
         return CANCELLED
     try:
-        blobs = take_values(client, values, alive)
+        blobs = take_values(values, alive)
         if isinstance(blobs, int):
             return OTHER_FILE + struct.pack("<Q", blobs) + platform.node().encode()
         program, child = take_child(client, shipped, fetch)
@@ -630,7 +459,11 @@ def run(token, client, shipped, fetch, payload, task_timeout, values, alive):
     try:
         if is_cancelled(token):
             return CANCELLED
-        answer = child.run(payload, task_timeout, values, blobs)
+        if engine is not None and child.shipped is None:
+            child.nest(engine.address(), engine.serve)
+        child.client, child.shipped = client, shipped
+        waits = engine and engine.waits
+        answer = child.run(payload, task_timeout, values, blobs, waits)
         if answer == "late":
             child.kill()
             return crash(LATE, child)
@@ -651,25 +484,3 @@ def run(token, client, shipped, fetch, payload, task_timeout, values, alive):
         if not keep:
             child.kill()  # Also after KeyboardInterrupt, Ray's cancel.
             child.close()
-
-
-def dask_run(token, client, shipped, payload, task_timeout, values, blobs, alive):
-    """The task that Dask sees. Of `blobs` it has made what it scattered."""
-    from distributed import get_worker
-
-    def fetch():
-        path = os.path.join(get_worker().local_directory, shipped["file"])
-        with open(path, "rb") as stream:
-            return stream.read()
-
-    values = [(value, lambda blob=blob: blob) for value, blob in zip(values, blobs)]
-    return run(token, client, shipped, fetch, payload, task_timeout, values, alive)
-
-
-def dask_survey(dask_scheduler):
-    """On the scheduler: its clients, and the plugins of its workers and its own."""
-    return (
-        list(dask_scheduler.clients),
-        list(dask_scheduler.worker_plugins),
-        list(dask_scheduler.plugins),
-    )

@@ -11,16 +11,20 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "joblib/backends/cluster/bridge.h"
+#include "joblib/backends/cluster/dask_backend.h"
 #include "joblib/backends/cluster/frames.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/worker_shared_values.h"
 #include "joblib/core/batch_bytes.h"
 #include "joblib/core/byte_reader.h"
+#include "joblib/core/config.h"
 #include "joblib/core/outcome.h"
 #include "native/descriptor_socket.h"
 #include "native/shared_memory.h"
@@ -32,6 +36,9 @@ namespace joblib::internal {
 namespace {
 
 using Request = Frame<WorkerFrameKind>;
+
+// Of the calls of tasks, where they go to the cluster.
+std::atomic<const Config*> nested_config{nullptr};
 
 // What the sidecar reads of the task that runs, at any time: PAGE there.
 struct TaskPage {
@@ -61,7 +68,7 @@ class StreamWorker {
                    std::string(started.message()).c_str());
       native::LeaveWorker(3);
     }
-    WriteFrame(stream_, WorkerFrameKind::kReady, 0, {});
+    Write(WorkerFrameKind::kReady, 0, {});
     for (;;) Serve(NextRequest());
   }
 
@@ -71,9 +78,18 @@ class StreamWorker {
     while (std::optional<Request> request =
                ReadFrame<WorkerFrameKind>(stream_)) {
       absl::MutexLock lock(&mu_);
-      requests_.push_back(*std::move(request));
+      if (request->kind == WorkerFrameKind::kRejoined) {
+        rejoined_ = true;
+      } else {
+        requests_.push_back(*std::move(request));
+      }
     }
     std::_Exit(0);
+  }
+
+  void Write(WorkerFrameKind kind, std::uint64_t id, std::string_view body) {
+    absl::MutexLock lock(&write_mu_);
+    WriteFrame(stream_, kind, id, body);
   }
 
   bool HasRequest() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
@@ -98,11 +114,39 @@ class StreamWorker {
         const auto header = in.Get<ArrayHeader>();
         return shared_.TakeArray(header, in.GetText());
       }
+      case WorkerFrameKind::kNested:
+        return NestOnDask(request.body);
       case WorkerFrameKind::kForget:
         return shared_.Forget(in.Get<std::uint64_t>());
       default:
         RunBatch(std::move(request));
     }
+  }
+
+  // The calls of tasks go to the cluster from here on.
+  void NestOnDask(const std::string& address) {
+    absl::StatusOr<native::DescriptorSocket::Received> received =
+        shared_.socket().Receive(std::chrono::seconds(10));
+    if (!received.ok()) return;  // The stream ends, too.
+    auto* const config = new Config;
+    config->backend = NestedDask(
+        address, Bridge::Nested(native::Stream(received->descriptor),
+                                [this](bool waits) { TaskWaits(waits); }));
+    config->n_jobs = none;
+    config->immortal = true;
+    nested_config.store(config);
+    SetShippedTaskConfig(
+        [](int /*nesting_level*/) { return ConfigRef(nested_config.load()); });
+  }
+
+  // The engine's worker runs another task meanwhile; it tells when this one may
+  // go on.
+  void TaskWaits(bool waits) {
+    if (waits) return Write(WorkerFrameKind::kSecede, 0, {});
+    Write(WorkerFrameKind::kRejoin, 0, {});
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&rejoined_));
+    rejoined_ = false;
   }
 
   void RunBatch(Request request) {
@@ -124,7 +168,7 @@ class StreamWorker {
     }
     std::cout.flush();
     std::fflush(stdout);
-    WriteFrame(stream_, kind, request.id, answer);
+    Write(kind, request.id, answer);
   }
 
   void Begins(std::uint32_t task) {
@@ -139,7 +183,9 @@ class StreamWorker {
   const native::Stream stream_;
   WorkerSharedValues shared_;
   TaskPage& page_;
+  absl::Mutex write_mu_;
   absl::Mutex mu_;
+  bool rejoined_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<Request> requests_ ABSL_GUARDED_BY(mu_);
 };
 

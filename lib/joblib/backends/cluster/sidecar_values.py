@@ -1,0 +1,284 @@
+# A part of sidecar.py: what many batches have in common, and what is Dask's own.
+
+import asyncio
+import fcntl
+import hashlib
+import mmap
+import os
+import pickle
+import socket
+import struct
+import sys
+import threading
+import time
+import types
+
+F_GET_SEALS = 1034
+WRITE_SEALS = 0x1 | 0x2 | 0x4 | 0x8
+SAMPLES, SAMPLE_BYTES = 64, 4096
+
+
+def sample_of(fd, size):
+    """A digest of parts of a file, its begin and its end among them."""
+    digest = hashlib.sha256()
+    last = max(0, size - SAMPLE_BYTES)
+    for i in range(SAMPLES):
+        digest.update(os.pread(fd, SAMPLE_BYTES, last * i // (SAMPLES - 1)))
+    return digest.hexdigest()
+
+
+def file_facts(fd, mode):
+    """By which the same file is known on another node: where tasks write to it
+    it has to be this very one; else it is told by its time and its content."""
+    info = os.fstat(fd)
+    if mode == "r+":
+        return [info.st_size, info.st_ino]
+    return [info.st_size, info.st_mtime_ns, sample_of(fd, info.st_size)]
+
+
+class Blob:
+    """Bytes that are one file without a name on this node."""
+
+    def __init__(self, key, fd, offset, size, server=None):
+        self.key = key
+        self.fd = fd
+        self.offset = offset
+        self.size = size
+        self.server = server
+        self.used = time.monotonic()
+
+    def view(self):
+        if not self.size:
+            return memoryview(b"")
+        begin = self.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        skipped = self.offset - begin
+        whole = mmap.mmap(
+            self.fd, skipped + self.size, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin
+        )
+        return memoryview(whole)[skipped:]
+
+    def __reduce_ex__(self, protocol):
+        view = self.view()
+        data = pickle.PickleBuffer(view) if protocol >= 5 else bytes(view)
+        return receive, (self.key, data)
+
+    def __sizeof__(self):
+        return self.size
+
+    def __del__(self):
+        if self.server is not None:
+            try:
+                self.server.shutdown(socket.SHUT_RDWR)  # Ends serve_node().
+            except OSError:
+                pass
+            self.server.close()
+        os.close(self.fd)
+
+
+def send_descriptor(connection, word, fd):
+    rights = struct.pack("<i", fd)
+    connection.sendmsg(
+        [struct.pack("<Q", word)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+    )
+
+
+def is_ours(connection):
+    """Whether the other end of a Unix socket is of the same user."""
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return struct.unpack("<iII", peer)[1] == os.geteuid()
+
+
+def serve_node(server, fd):
+    """A thread's: gives the other engine workers of this node what is there."""
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            break
+        try:
+            if is_ours(connection):
+                send_descriptor(connection, 0, fd)
+        except OSError:
+            pass
+        connection.close()
+    os.close(fd)
+
+
+def descriptor_of_node(name, size):
+    """What another engine worker of this node has; None: it does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(START_SECONDS)
+        try:
+            connection.connect(name)
+            if not is_ours(connection):
+                return None
+            _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
+        except OSError:
+            return None
+    if not control:
+        return None
+    fd = struct.unpack("<i", control[0][2][:4])[0]
+    seals = fcntl.fcntl(fd, F_GET_SEALS)
+    if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
+        return fd
+    os.close(fd)
+    return None
+
+
+def sealed_memory(data):
+    fd = os.memfd_create("joblib-shared", os.MFD_CLOEXEC | 2)
+    try:
+        os.ftruncate(fd, max(len(data), 1))
+        written = 0
+        while written < len(data):
+            written += os.write(fd, data[written : written + (1 << 26)])
+        fcntl.fcntl(fd, 1033, WRITE_SEALS)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def receive(key, data):
+    """A Blob that arrived here: one piece of memory for all engine workers of
+    this node and user, which goes with the last of them."""
+    with STATE.lock:
+        known = STATE.values.get(key)
+    if known is not None:
+        return known
+    data = memoryview(data).cast("B")
+    # Abstract: gone with the process, however it ends.
+    name = "\0joblib-%d-%s" % (os.geteuid(), key)
+    for _ in range(3):
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            server.bind(name)
+            server.listen(64)  # Who connects waits until it is served.
+        except OSError:
+            server.close()
+            fd = descriptor_of_node(name, len(data))
+            if fd is not None:
+                return Blob(key, fd, 0, len(data))
+            continue
+        try:
+            fd = sealed_memory(data)
+        except BaseException:
+            server.close()
+            raise
+        threading.Thread(
+            target=serve_node, args=(server, os.dup(fd)), daemon=True
+        ).start()
+        return Blob(key, fd, 0, len(data), server)
+    return Blob(key, sealed_memory(data), 0, len(data))
+
+
+def open_same(value):
+    """The file of a value that travels by its name, if it is the same here."""
+    try:
+        fd = os.open(
+            value["path"],
+            (os.O_RDWR if value["mode"] == "r+" else os.O_RDONLY) | os.O_CLOEXEC,
+        )
+    except OSError:
+        return None
+    if file_facts(fd, value["mode"]) == value["facts"]:
+        return Blob(value["key"], fd, value["offset"], value["bytes"])
+    os.close(fd)
+    return None
+
+
+def take_values(values, alive):
+    """The Blobs of a batch; else the number of one that is no such file here.
+    `alive`: the newest number that its client knew then, and all that it had."""
+    blobs = []
+    for value, get in values:
+        with STATE.lock:
+            blob = STATE.values.get(value["key"])
+        if blob is None:
+            blob = open_same(value) if "facts" in value else get()
+            if blob is None:
+                return value["number"]
+        blob.used = time.monotonic()
+        blobs.append(blob)
+    if not values:
+        return blobs
+    newest, numbers = alive
+    owner = blobs[0].key.rsplit("-", 2)[0]
+    old = []
+    with STATE.lock:
+        for key in list(STATE.values):
+            of, number, _ = key.rsplit("-", 2)
+            if of == owner and int(number) <= newest and int(number) not in numbers:
+                old.append(STATE.values.pop(key))  # Its end: not under the lock.
+        for blob in blobs:
+            old.append(STATE.values.get(blob.key))
+            STATE.values[blob.key] = blob
+    return blobs
+
+
+class OnDask:
+    """Where the calls of a Dask task go: back to its cluster."""
+
+    @staticmethod
+    def address():
+        from distributed import get_worker
+
+        return get_worker().scheduler.address
+
+    @staticmethod
+    def waits(begins):
+        """The task's thread leaves those that count, or takes a place again."""
+        from distributed import rejoin, secede
+
+        (secede if begins else rejoin)()
+
+    @staticmethod
+    def serve(connection, child):
+        from distributed import get_worker
+
+        worker = get_worker()
+        serve = bundled("joblib_dask").serve_nested(
+            connection, child, worker, sys.modules[__name__]
+        )
+        served = asyncio.run_coroutine_threadsafe(serve, worker.loop.asyncio_loop)
+        # A loop alone does not keep what it runs.
+        STATE.served.add(served)
+        served.add_done_callback(STATE.served.discard)
+
+
+def bundled(name):
+    """One of the bridge's modules, whose text came with this one's."""
+    with STATE.start_lock:
+        if name not in STATE.bundled:
+            module = types.ModuleType("%s_%s" % (name, __name__))
+            sys.modules["joblib_sidecar"] = sys.modules[__name__]
+            try:
+                exec(compile(BUNDLE[name], name + ".py", "exec"), module.__dict__)
+            finally:
+                del sys.modules["joblib_sidecar"]
+            STATE.bundled[name] = module
+        return STATE.bundled[name]
+
+
+def dask_run(token, client, shipped, payload, task_timeout, values, blobs, alive):
+    """The task that Dask sees. Of `blobs` it has made what it scattered."""
+    from distributed import get_worker
+
+    def fetch():
+        path = os.path.join(get_worker().local_directory, shipped["file"])
+        with open(path, "rb") as stream:
+            return stream.read()
+
+    values = [(value, lambda blob=blob: blob) for value, blob in zip(values, blobs)]
+    return run(
+        token, client, shipped, fetch, payload, task_timeout, values, alive, OnDask
+    )
+
+
+def dask_survey(dask_scheduler):
+    """On the scheduler: its clients, and the plugins of its workers and its own."""
+    return (
+        list(dask_scheduler.clients),
+        list(dask_scheduler.worker_plugins),
+        list(dask_scheduler.plugins),
+    )
