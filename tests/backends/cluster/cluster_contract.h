@@ -18,6 +18,8 @@
 #include "joblib/joblib.h"
 #include "tests/backends/cluster/cluster_tasks.h"
 #include "tests/testing/eventually.h"
+#include "tools/examples/digits_forest/digits.h"
+#include "tools/examples/digits_forest/forest.h"
 
 namespace joblib::testing {
 
@@ -278,6 +280,14 @@ TEST_F(OnCluster, CallsNest) {
     })(i);
   }));
   EXPECT_EQ(sums, (std::vector<int>{6, 7, 8}));
+}
+
+// The digest of tests/examples/digits_forest_test.cc.
+TEST_F(OnCluster, AForestIsThatOfTheOtherBackends) {
+  const forest::Dataset train =
+      digits::HoldOutQuarter(*digits::ParseCsv(digits::EmbeddedCsv())).train;
+  EXPECT_EQ(forest::Digest(forest::Fit(train, {.n_trees = 40})),
+            0xc3299c5b9d396bc3);
 }
 
 TEST_F(OnCluster, SeveralThreadsCallAtOnce) {

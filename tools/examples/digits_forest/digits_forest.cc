@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -33,7 +34,10 @@
 // joblib's options: not given unless said otherwise; "none" is joblib::none.
 ABSL_FLAG(OptionFlag<std::string>, backend, {},
           "where the trees grow: loky (joblib's default where there are "
-          "processes), multiprocessing, threading, sequential");
+          "processes), multiprocessing, threading, sequential, dask, ray");
+ABSL_FLAG(std::string, cluster, "local",
+          "of dask and ray: the address of a cluster, or local: one that is "
+          "started for the time of this program");
 ABSL_FLAG(OptionFlag<double>, n_jobs, OptionFlag<double>(-1),
           "how many workers; -1: one for each processor");
 ABSL_FLAG(OptionFlag<int>, verbose, {}, "how much joblib tells: 0 to 100");
@@ -81,6 +85,24 @@ joblib::ConfigOptions OptionsFromFlags() {
     options.max_nbytes = bytes;
   }
   return options;
+}
+
+// What the backend's name needs before it can be used: a cluster that lasts as
+// long as this.
+std::unique_ptr<joblib::dask::LocalCluster> PrepareCluster(
+    joblib::ConfigOptions& options) {
+  const std::string backend = AbslUnparseFlag(absl::GetFlag(FLAGS_backend));
+  const std::string address = absl::GetFlag(FLAGS_cluster);
+  const bool is_local = address == "local";
+  if (backend == "ray") {
+    joblib::register_ray();
+    if (!is_local) setenv("RAY_ADDRESS", address.c_str(), /*overwrite=*/1);
+  } else if (backend == "dask" && is_local) {
+    return std::make_unique<joblib::dask::LocalCluster>();
+  } else if (backend == "dask") {
+    options.backend_params = {{"scheduler_host", address}};
+  }
+  return nullptr;
 }
 
 struct TimedForest {
@@ -171,12 +193,15 @@ int Run() {
 
   // From here on it is known how every Parallel()(...) works, also those deep
   // inside a library.
-  const joblib::parallel_config scope(OptionsFromFlags());
+  joblib::ConfigOptions options = OptionsFromFlags();
+  const auto cluster = PrepareCluster(options);
+  const joblib::parallel_config scope(options);
   if (absl::GetFlag(FLAGS_crash_tree) >= 0 || absl::GetFlag(FLAGS_collect)) {
     return RunWithFailures(train, held_out);
   }
   const TimedForest one_job = [&train = train] {
-    const joblib::parallel_config inner({.n_jobs = 1});
+    // A cluster runs even one job on its workers.
+    const joblib::parallel_config inner({.backend = "sequential", .n_jobs = 1});
     return Grow(train, "with n_jobs=1");
   }();
   if (const std::string file = absl::GetFlag(FLAGS_trace); !file.empty()) {

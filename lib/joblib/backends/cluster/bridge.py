@@ -348,6 +348,7 @@ class Bridge:
         """The program has gone, or wants no more."""
         if self.engine is None:
             return
+        self.doomed |= self.open  # Some have yet to reach the engine.
         try:
             if self.open:
                 await self.engine.cancel(list(self.open))
