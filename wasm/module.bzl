@@ -13,7 +13,7 @@ builds, whatever the build's own platform is, a folder for a web server:
     digits/digits.mjs, .d.mts     import load from './digits/digits.mjs'
     digits/host.mjs, explain.mjs  the Web Worker that holds the module
     digits/plain/, threads/       the module twice, optimized
-    digits/package.json           `npm pack digits` makes a package of it
+    digits/package.json, README.md  `npm pack digits` makes a package of it
 """
 
 # For a cc_library that only a module can hold: it includes module.h.
@@ -22,7 +22,9 @@ NEEDS_WASM = ["@platforms//cpu:wasm32"]
 _PLATFORMS = "//command_line_option:platforms"
 _COMPILATION_MODE = "//command_line_option:compilation_mode"
 
-# A sanitizer's flags are for the build's own platform.
+# A sanitizer's flags are for the build's own platform. Without threads libraries
+# are made small, for a page has them to load before its work can start; what is
+# that work has copts of its own, which come later.
 _COPT = "//command_line_option:copt"
 _LINKOPT = "//command_line_option:linkopt"
 
@@ -30,13 +32,13 @@ def _both_modules_impl(_settings, _attr):
     return {
         folder: {
             _COMPILATION_MODE: "opt",
-            _COPT: [],
+            _COPT: copt,
             _LINKOPT: [],
             _PLATFORMS: "//wasm/toolchain:" + platform,
         }
-        for folder, platform in [
-            ("plain", "wasm32"),
-            ("threads", "wasm32_threads"),
+        for folder, platform, copt in [
+            ("plain", "wasm32", ["-Oz"]),
+            ("threads", "wasm32_threads", []),
         ]
     }
 
@@ -86,6 +88,14 @@ def _module_folder_impl(ctx):
     ))
     inputs.append(package)
     commands.append("cp {} $1/package.json".format(package.path))
+    readme = ctx.actions.declare_file(name + ".README.md")
+    ctx.actions.expand_template(
+        template = ctx.file._readme,
+        output = readme,
+        substitutions = {"FILE": name, "NAME": ctx.attr.package or name},
+    )
+    inputs.append(readme)
+    commands.append("cp {} $1/README.md".format(readme.path))
     ctx.actions.run_shell(
         inputs = inputs,
         outputs = [folder],
@@ -113,6 +123,10 @@ _module_folder = rule(
                 "//wasm/bindings:loader.mjs",
             ],
         ),
+        "_readme": attr.label(
+            allow_single_file = True,
+            default = "//wasm/bindings:package.md",
+        ),
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
@@ -135,7 +149,8 @@ def joblib_wasm_module(
       srcs: C++ that exports functions, with EMSCRIPTEN_BINDINGS.
       deps: of srcs; //wasm/bindings:module comes by itself. A library that
         has EMSCRIPTEN_BINDINGS itself needs alwayslink = True.
-      copts: for srcs.
+      copts: for srcs, after -O2. Without threads a library in deps is compiled
+        with -Oz: one that computes says copts = ["-O2"] itself.
       linkopts: of Emscripten, such as -sINITIAL_MEMORY=64MB.
       package: the name of the npm package, such as @you/digits; default: name.
       version: of the npm package.
@@ -145,7 +160,7 @@ def joblib_wasm_module(
     native.cc_binary(
         name = binary,
         srcs = srcs,
-        copts = copts,
+        copts = ["-O2"] + copts,
         features = ["wasm_module"],
         linkopts = [
             "--bind",

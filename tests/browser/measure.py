@@ -5,16 +5,14 @@
 Each time is the best of some rounds, one after the other in one browser.
 """
 
-import os
 import re
 import statistics
 import subprocess
 import sys
 
-from tests.browser import chromium, site
+from tests.browser import chromium, site, sizes
 
 DEMO = "wasm/demo/page"
-SQUARES = "tests/browser/modules/squares"
 NATIVE = "tools/examples/digits_forest/digits_forest"
 TREES = 500
 ROUNDS = 7
@@ -46,38 +44,10 @@ def row(what, value, limit=""):
     print("| %s | %s | %s |" % (what, value, limit), flush=True)
 
 
-def compressed(paths):
-    """Bytes after brotli, which every browser asks for; node has it."""
-    script = (
-        "const z = require('zlib'), f = require('fs'); console.log(process.argv"
-        ".slice(1).reduce((n, p) => n + z.brotliCompressSync("
-        "f.readFileSync(p)).length, 0))"
-    )
-    node = [os.environ.get("NODE", "node"), "-e", script]
-    return int(subprocess.check_output(node + paths))
-
-
-def files_below(folder, *left_out):
-    found = []
-    for parent, _, names in os.walk(folder, followlinks=True):
-        found += [os.path.join(parent, name) for name in names]
-    return [
-        path
-        for path in found
-        if not path.endswith((".d.mts", "package.json"))
-        and not any(part in path for part in left_out)
-    ]
-
-
-def sizes():
-    for what, folder, left_out, limit in [
-        ("one Parallel call, plain", SQUARES, "/threads/", "< 60 kB"),
-        ("one Parallel call, threads", SQUARES, "/plain/", ""),
-        ("demo, plain", DEMO, "/threads/", "< 200 kB"),
-        ("demo, threads", DEMO, "/plain/", ""),
-    ]:
-        size = compressed(files_below(folder, left_out))
-        row(what + ", compressed", "%.0f kB" % (size / 1000), limit)
+def print_sizes():
+    for what, size, limit in sizes.measured():
+        kilobytes = "%.0f kB" % (size / 1000)
+        row(what + ", compressed", kilobytes, limit and "< %d kB" % limit or "")
 
 
 def native_seconds():
@@ -121,7 +91,7 @@ def speeds():
 def main():
     row("measure", "here", "must be")
     row("---", "---", "---")
-    sizes()
+    print_sizes()
     speeds()
     return 0
 

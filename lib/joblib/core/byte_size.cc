@@ -1,13 +1,14 @@
 #include "joblib/core/byte_size.h"
 
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/python_repr.h"
 
 namespace joblib::internal {
@@ -68,7 +69,9 @@ bool PythonFloat(std::string_view text, double& value) {
     }
     if (!TakeDigits(text, plain)) return false;
   }
-  return text.empty() && absl::SimpleAtod(plain, &value);
+  const std::optional<double> number = ParseDouble(plain);
+  value = number.value_or(0);
+  return text.empty() && number.has_value();
 }
 
 // 0 for no unit at all.

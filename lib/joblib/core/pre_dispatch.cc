@@ -13,9 +13,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "joblib/core/expression_tokens.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/python_repr.h"
 
 namespace joblib::internal {
@@ -36,11 +36,10 @@ absl::Status TooLarge(std::string_view number) {
 }
 
 absl::Status TooLong(std::string_view expression, std::size_t length) {
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "Expression %s... is too long. Max length is %d, got %d. Write "
-      "pre_dispatch shorter, or give the number it stands for.",
-      PythonRepr(PythonPrefix(expression, kMaxCharacters)), kMaxCharacters,
-      length));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Expression ", PythonRepr(PythonPrefix(expression, kMaxCharacters)),
+      "... is too long. Max length is ", kMaxCharacters, ", got ", length,
+      ". Write pre_dispatch shorter, or give the number it stands for."));
 }
 
 absl::Status Unsupported(std::string_view expression) {
@@ -72,7 +71,7 @@ class BigInteger {
   std::string ToString() const {
     std::string text = absl::StrCat(limbs_.back());
     for (std::size_t i = limbs_.size() - 1; i-- > 0;) {
-      absl::StrAppendFormat(&text, "%09d", limbs_[i]);
+      absl::StrAppend(&text, absl::Dec(limbs_[i], absl::kZeroPad9));
     }
     return text;
   }
@@ -356,9 +355,9 @@ class Parser {
     if (prefix == 'o') return ParseInteger(digits.substr(2), 8);
     if (prefix == 'b') return ParseInteger(digits.substr(2), 2);
     if (digits.find_first_of(".eE") != digits.npos) {
-      double value = 0;
-      if (!absl::SimpleAtod(digits, &value)) return SyntaxError();
-      return Checked(Number::Floating(value));
+      const std::optional<double> value = ParseDouble(digits);
+      if (!value.has_value()) return SyntaxError();
+      return Checked(Number::Floating(*value));
     }
     // No old-style octal numbers: 00 is one, 07 is none.
     const bool is_zero = digits.find_first_not_of('0') == digits.npos;

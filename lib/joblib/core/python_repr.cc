@@ -5,9 +5,8 @@
 #include <cstdlib>
 #include <iterator>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "joblib/core/number_text.h"
 
 namespace joblib::internal {
 namespace {
@@ -19,7 +18,7 @@ struct Decimal {
 };
 
 Decimal RoundedTo(int n_digits, double magnitude) {
-  const std::string text = absl::StrFormat("%.*e", n_digits - 1, magnitude);
+  const std::string text = ScientificText(magnitude, n_digits - 1);
   const std::size_t e = text.find('e');
   Decimal decimal;
   for (char c : text.substr(0, e)) {
@@ -43,11 +42,9 @@ Decimal Successor(Decimal decimal) {
 }
 
 bool ReadsAs(const Decimal& decimal, double magnitude) {
-  double value = 0;
-  const std::string text =
-      absl::StrCat(decimal.digits.substr(0, 1), ".", decimal.digits.substr(1),
-                   "e", decimal.exponent);
-  return absl::SimpleAtod(text, &value) && value == magnitude;
+  return ParseDouble(absl::StrCat(decimal.digits.substr(0, 1), ".",
+                                  decimal.digits.substr(1), "e",
+                                  decimal.exponent)) == magnitude;
 }
 
 Decimal Shortest(double magnitude) {
@@ -116,9 +113,11 @@ bool IsPrintable(char32_t code) {
 
 std::string Escaped(char32_t code) {
   const auto number = static_cast<std::uint32_t>(code);
-  if (number > 0xffff) return absl::StrFormat("\\U%08x", number);
-  if (number > 0xff) return absl::StrFormat("\\u%04x", number);
-  return absl::StrFormat("\\x%02x", number);
+  if (number > 0xffff)
+    return absl::StrCat("\\U", absl::Hex(number, absl::kZeroPad8));
+  if (number > 0xff)
+    return absl::StrCat("\\u", absl::Hex(number, absl::kZeroPad4));
+  return absl::StrCat("\\x", absl::Hex(number, absl::kZeroPad2));
 }
 
 }  // namespace
@@ -132,9 +131,9 @@ std::string PythonRepr(double value) {
   auto [digits, exponent] = Shortest(std::fabs(value));
   const int n_digits = static_cast<int>(digits.size());
   if (exponent < -4 || exponent >= 16) {
-    return absl::StrFormat("%s%s%s%se%c%02d", sign, digits.substr(0, 1),
-                           n_digits > 1 ? "." : "", digits.substr(1),
-                           exponent < 0 ? '-' : '+', std::abs(exponent));
+    return absl::StrCat(sign, digits.substr(0, 1), n_digits > 1 ? "." : "",
+                        digits.substr(1), exponent < 0 ? "e-" : "e+",
+                        absl::Dec(std::abs(exponent), absl::kZeroPad2));
   }
   if (exponent < 0) {
     return absl::StrCat(sign, "0.", std::string(-exponent - 1, '0'), digits);

@@ -4,15 +4,25 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "joblib/core/number_text.h"
 
 namespace joblib::internal {
 namespace {
 
 // Wide enough for each count up to `n_tasks`; 3 where that is not known.
-int CountWidth(std::optional<std::int64_t> n_tasks) {
+std::size_t CountWidth(std::optional<std::int64_t> n_tasks) {
   if (n_tasks.value_or(0) <= 0) return 3;
-  return static_cast<int>(absl::StrCat(*n_tasks).size());
+  return absl::StrCat(*n_tasks).size();
+}
+
+// `text`, after spaces that make it `width` characters.
+std::string PaddedTo(std::size_t width, std::string text) {
+  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  return text;
+}
+
+std::string Padded(std::size_t width, std::int64_t number) {
+  return PaddedTo(width, absl::StrCat(number));
 }
 
 // Python's // and %, which round the quotient down.
@@ -48,26 +58,29 @@ bool SkipsLine(std::int64_t dispatched_batches, int verbose) {
 }
 
 std::string ShortFormatTime(double seconds) {
-  if (seconds > 60) return absl::StrFormat("%4.1fmin", seconds / 60);
-  return absl::StrFormat(" %5.1fs", seconds);
+  if (seconds > 60) {
+    return absl::StrCat(PaddedTo(4, FixedText(seconds / 60, 1)), "min");
+  }
+  return absl::StrCat(" ", PaddedTo(5, FixedText(seconds, 1)), "s");
 }
 
 std::optional<std::string> ProgressLine(const ProgressState& state) {
   if (state.verbose == 0) return std::nullopt;
-  const int width = CountWidth(state.n_tasks);
-  const std::string done = absl::StrFormat("Done %*d", width, state.completed);
+  const std::size_t width = CountWidth(state.n_tasks);
+  const std::string done =
+      absl::StrCat("Done ", Padded(width, state.completed));
   const std::string elapsed =
       absl::StrCat("| elapsed: ", ShortFormatTime(state.elapsed));
 
   if (state.is_completed) {
-    return absl::StrFormat("%s out of %*d %s finished", done, width,
-                           state.completed, elapsed);
+    return absl::StrCat(done, " out of ", Padded(width, state.completed), " ",
+                        elapsed, " finished");
   }
   if (!state.input_exhausted) {
     if (SkipsLine(state.dispatched_batches, state.verbose)) return std::nullopt;
     if (state.n_tasks.has_value()) {
-      return absl::StrFormat("%s out of %*d %s", done, width, *state.n_tasks,
-                             elapsed);
+      return absl::StrCat(done, " out of ", Padded(width, *state.n_tasks), " ",
+                          elapsed);
     }
     // As wide as "out of" and a count of three digits.
     return absl::StrCat(done, " tasks      ", elapsed);
@@ -77,9 +90,8 @@ std::optional<std::string> ProgressLine(const ProgressState& state) {
       state.elapsed /
       static_cast<double>(std::max<std::int64_t>(state.completed, 1)) *
       static_cast<double>(state.dispatched_tasks - state.completed);
-  return absl::StrFormat("%s out of %*d %s remaining: %s", done, width,
-                         state.dispatched_tasks, elapsed,
-                         ShortFormatTime(remaining));
+  return absl::StrCat(done, " out of ", Padded(width, state.dispatched_tasks),
+                      " ", elapsed, " remaining: ", ShortFormatTime(remaining));
 }
 
 std::string UsingBackendLine(std::string_view backend, std::int64_t n_workers) {

@@ -5,9 +5,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "joblib/core/call_control.h"
 #include "joblib/core/errors.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/task.h"
 #include "joblib/core/warning.h"
 #include "joblib/parallel/call_reporter.h"
@@ -200,10 +201,12 @@ std::exception_ptr SequentialLoop::EndSlowly() {
   watch.TaskDone(/*failed=*/is_late);
   std::exception_ptr late;
   if (is_late) {
-    late = std::make_exception_ptr(TimeoutError(absl::StrFormat(
-        "task_timeout: task %d was still running after %g s.",
-        watch.dispatched - 1,
-        std::chrono::duration<double>(*watch.task_timeout).count())));
+    late = std::make_exception_ptr(TimeoutError(absl::StrCat(
+        "task_timeout: task ", watch.dispatched - 1,
+        " was still running after ",
+        GeneralText(std::chrono::duration<double>(*watch.task_timeout).count(),
+                    6),
+        " s.")));
     if (!watch.errors_are_values) std::rethrow_exception(late);
   }
   if (watch.reporter.verbose()) watch.reporter.Line(watch.State());

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "joblib/core/errors.h"
+#include "joblib/core/number_text.h"
 #include "joblib/parallel/dispatcher.h"
 #include "native/heavy_fence.h"
 #include "native/thread.h"
@@ -180,9 +181,11 @@ void Dispatcher::TaskEnded(Tracked& batch, std::uint32_t index) {
          batch.failed || batch.late || batch.block->HasError(index)});
   }
   if (!batch.late || batch.failed) return;
-  const auto error = std::make_exception_ptr(TimeoutError(absl::StrFormat(
-      "task_timeout: task %d was still running after %g s.", task,
-      std::chrono::duration<double>(*plan_.task_timeout).count())));
+  const auto error = std::make_exception_ptr(TimeoutError(absl::StrCat(
+      "task_timeout: task ", task, " was still running after ",
+      GeneralText(std::chrono::duration<double>(*plan_.task_timeout).count(),
+                  6),
+      " s.")));
   if (!batch.block->ReplaceResult(index, error)) AbortLocked(error);
 }
 

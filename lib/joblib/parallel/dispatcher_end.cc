@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "joblib/core/backend_access.h"
 #include "joblib/core/warning.h"
 #include "joblib/parallel/dispatcher.h"
@@ -137,9 +136,9 @@ void Dispatcher::Drain() {
       std::string task = "a backend still holds some";
       if (!running_.empty()) {
         Tracked& batch = *running_.front();
-        task = absl::StrFormat("task %d has run for more than %d s",
-                               batch.block->first + NextOf(batch) - 1,
-                               kSlowAbort.count());
+        task =
+            absl::StrCat("task ", batch.block->first + NextOf(batch) - 1,
+                         " has run for more than ", kSlowAbort.count(), " s");
       }
       mu_.Unlock();
       WarnQuietly(absl::StrCat(

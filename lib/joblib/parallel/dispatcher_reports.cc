@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "joblib/core/errors.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/warning.h"
 #include "joblib/parallel/dispatcher.h"
 
@@ -90,9 +90,10 @@ std::optional<Dispatcher::Clock::time_point> Dispatcher::CheckDeadlines() {
     }
     if (now - watched_since_ >= *plan_.timeout) {
       timed_out_ = true;
-      AbortLocked(std::make_exception_ptr(TimeoutError(absl::StrFormat(
-          "timeout: task %d had no result after %g s.", *open_.begin(),
-          std::chrono::duration<double>(*plan_.timeout).count()))));
+      AbortLocked(std::make_exception_ptr(TimeoutError(absl::StrCat(
+          "timeout: task ", *open_.begin(), " had no result after ",
+          GeneralText(std::chrono::duration<double>(*plan_.timeout).count(), 6),
+          " s."))));
       return next;
     }
     at(watched_since_ + *plan_.timeout);

@@ -8,8 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/time/time.h"
+#include "joblib/core/number_text.h"
 #include "native/terminal.h"
 
 namespace joblib {
@@ -22,6 +21,20 @@ constexpr std::chrono::milliseconds kRedraw{50};
 // A log should not be flooded.
 constexpr std::chrono::seconds kPlainLine{5};
 constexpr int kDefaultWidth = 80;
+
+// "1h2m3.4s" of a number of tenths of a second; "300ms" below one.
+std::string DurationText(std::int64_t tenths) {
+  if (tenths > 0 && tenths < 10) return absl::StrCat(100 * tenths, "ms");
+  const std::int64_t minutes = tenths / 600;
+  std::string text;
+  if (minutes >= 60) text = absl::StrCat(minutes / 60, "h");
+  if (minutes % 60 > 0) absl::StrAppend(&text, minutes % 60, "m");
+  tenths %= 600;
+  if (tenths == 0 && minutes > 0) return text;
+  absl::StrAppend(&text, tenths / 10);
+  if (tenths % 10 > 0) absl::StrAppend(&text, ".", tenths % 10);
+  return text + "s";
+}
 
 class TerminalProgress {
  public:
@@ -86,22 +99,24 @@ class TerminalProgress {
     if (p.total > 0) {
       constexpr int kBar = 24;
       const int filled = static_cast<int>(kBar * p.done / p.total);
-      text = absl::StrFormat("%3d%% [%s%s] %d/%d", 100 * p.done / p.total,
-                             std::string(filled, '#'),
-                             std::string(kBar - filled, '.'), p.done, p.total);
+      text = absl::StrCat(absl::Dec(100 * p.done / p.total, absl::kSpacePad3),
+                          "% [", std::string(filled, '#'),
+                          std::string(kBar - filled, '.'), "] ", p.done, "/",
+                          p.total);
     } else {
-      text = absl::StrFormat("%d done", p.done);
+      text = absl::StrCat(p.done, " done");
     }
-    if (rate > 0) absl::StrAppendFormat(&text, "  %.4g/s", rate);
+    if (rate > 0)
+      absl::StrAppend(&text, "  ", internal::GeneralText(rate, 4), "/s");
     absl::StrAppend(
         &text, "  ",
-        absl::FormatDuration(absl::Milliseconds(
-            static_cast<std::int64_t>(elapsed.count() * 10) * 100)));
+        DurationText(static_cast<std::int64_t>(elapsed.count() * 10)));
     if (rate > 0 && p.done < p.total) {
       absl::StrAppend(
           &text, "  ETA ",
-          absl::FormatDuration(absl::Seconds(static_cast<std::int64_t>(
-              static_cast<double>(p.total - p.done) / rate + 0.5))));
+          DurationText(
+              10 * static_cast<std::int64_t>(
+                       static_cast<double>(p.total - p.done) / rate + 0.5)));
     }
     return text;
   }

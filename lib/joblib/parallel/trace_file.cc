@@ -9,8 +9,8 @@
 
 #include "absl/base/const_init.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "joblib/core/first_copy.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/warning.h"
 #include "native/thread.h"
 
@@ -62,15 +62,15 @@ int TraceFile::NextCallNumber() {
 void TraceFile::Write(int call, const std::vector<TraceEvent>& events) {
   std::string text;
   for (const TraceEvent& event : events) {
-    absl::StrAppendFormat(
-        &text,
-        ",\n{\"name\":\"task %d\",\"cat\":\"task\",\"ph\":\"X\",\"ts\":%.3f,"
-        "\"dur\":%.3f,\"pid\":%d,\"tid\":%d,\"args\":{\"call\":%d,\"task\":%d,"
-        "\"worker\":%d%s}}",
-        event.task, Microseconds(event.start.time_since_epoch()),
-        Microseconds(event.end - event.start),
-        event.process != 0 ? event.process : native::ProcessId(), event.thread,
-        call, event.task, event.worker, event.failed ? ",\"failed\":true" : "");
+    absl::StrAppend(
+        &text, ",\n{\"name\":\"task ", event.task,
+        "\",\"cat\":\"task\",\"ph\":\"X\",\"ts\":",
+        FixedText(Microseconds(event.start.time_since_epoch()), 3),
+        ",\"dur\":", FixedText(Microseconds(event.end - event.start), 3),
+        ",\"pid\":", event.process != 0 ? event.process : native::ProcessId(),
+        ",\"tid\":", event.thread, ",\"args\":{\"call\":", call,
+        ",\"task\":", event.task, ",\"worker\":", event.worker,
+        event.failed ? ",\"failed\":true}}" : "}}");
   }
   bool failed = false;
   {
