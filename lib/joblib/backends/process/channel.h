@@ -21,7 +21,8 @@
 // Who may write which word: see the struct. A worker gone wild may write them
 // all: every length and offset is checked by its reader.
 //
-// Source of the design and its figures: tests/benchmarks/process_dispatch_benchmark.cc.
+// Source of the design and its figures:
+// tests/benchmarks/process_dispatch_benchmark.cc.
 #ifndef JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 #define JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 
@@ -36,7 +37,7 @@ namespace joblib::internal {
 
 inline constexpr std::uint64_t kChannelMagic =
     0x316b726f772d626a;  // "jb-work1"
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 inline constexpr std::uint32_t kRingBytes = 256 << 10;
 // A larger payload goes through the arena: three of them fit a ring.
@@ -81,6 +82,13 @@ inline std::uint64_t ClockWord(std::uint32_t seq, TaskClock state) {
 
 inline constexpr std::uint32_t kCrashBytes = 2048;
 
+// What the owner says of results' memory, a bit for each that the worker has
+// lent (result_pool.h): it is free, to be used again; or not to be.
+struct ResultWords {
+  std::atomic<std::uint32_t> free;
+  std::atomic<std::uint32_t> dropped;
+};
+
 struct ChannelHeader {
   // Constant once the worker is started.
   std::uint64_t magic;
@@ -105,6 +113,9 @@ struct ChannelHeader {
 
   alignas(64) std::atomic<std::uint64_t> task_clock;  // TaskClock
   std::atomic<std::int64_t> task_started;  // Worker: ns of the steady clock.
+
+  // Owner sets bits, worker takes them.
+  alignas(64) ResultWords results;
 
   // Worker: what its crash handler could still say.
   alignas(64) std::atomic<std::uint32_t> crash_used;
