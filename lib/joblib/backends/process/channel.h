@@ -31,6 +31,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "joblib/backends/process/result_words.h"
 #include "native/shared_memory.h"
 
 namespace joblib::internal {
@@ -81,13 +82,6 @@ inline std::uint64_t ClockWord(std::uint32_t seq, TaskClock state) {
 // ---------------------------------------------------------------- the header
 
 inline constexpr std::uint32_t kCrashBytes = 2048;
-
-// What the owner says of results' memory, a bit for each that the worker has
-// lent (result_pool.h): it is free, to be used again; or not to be.
-struct ResultWords {
-  std::atomic<std::uint32_t> free;
-  std::atomic<std::uint32_t> dropped;
-};
 
 struct ChannelHeader {
   // Constant once the worker is started.

@@ -29,7 +29,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "joblib/backends/process/channel.h"
+#include "joblib/backends/process/result_words.h"
 #include "joblib/core/array_memory.h"
 #include "native/file_map.h"
 
