@@ -33,12 +33,14 @@ class DescriptorSocket {
   absl::Status Send(std::uint64_t word, int descriptor) const;
   // Waits up to `timeout`. The descriptor is the receiver's, close-on-exec.
   // Errors: UNAVAILABLE: nothing came; ABORTED: the other end is closed;
-  // RESOURCE_EXHAUSTED: it came, but this process has no descriptor left.
+  // RESOURCE_EXHAUSTED: it came, but this process has no descriptor left; then,
+  // too, *word is what it came with.
   struct Received {
     std::uint64_t word;
     int descriptor;
   };
-  absl::StatusOr<Received> Receive(std::chrono::milliseconds timeout) const;
+  absl::StatusOr<Received> Receive(std::chrono::milliseconds timeout,
+                                   std::uint64_t* word = nullptr) const;
   // Whether the other end is closed, as far as is known now.
   bool PeerClosed() const;
 

@@ -96,7 +96,7 @@ absl::Status DescriptorSocket::Send(std::uint64_t word, int descriptor) const {
 }
 
 absl::StatusOr<DescriptorSocket::Received> DescriptorSocket::Receive(
-    std::chrono::milliseconds timeout) const {
+    std::chrono::milliseconds timeout, std::uint64_t* word_out) const {
   const Clock::time_point deadline = Clock::now() + timeout;
   for (;;) {
     std::uint64_t word = 0;
@@ -115,6 +115,7 @@ absl::StatusOr<DescriptorSocket::Received> DescriptorSocket::Receive(
     }
     if (n == 0 || (n < 0 && MeansClosed(errno))) return Closed();
     if (n < 0) return ErrnoStatus(errno, "receive a descriptor");
+    if (word_out != nullptr) *word_out = word;
     const cmsghdr* const header = CMSG_FIRSTHDR(&message);
     const bool has_descriptor = header != nullptr &&
                                 header->cmsg_level == SOL_SOCKET &&

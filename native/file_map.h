@@ -86,6 +86,9 @@ class FileMap {
   std::byte* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
   int fd() const { return fd_; }  // -1: none.
+  // Whether this process may read and write it; the pages stay either way.
+  // Errors: RESOURCE_EXHAUSTED (max_map_count); UNIMPLEMENTED on wasm.
+  absl::Status SetAccess(bool any) const;
   // Writes what was changed through a kReadWrite map to the file.
   absl::Status Flush() const;
 

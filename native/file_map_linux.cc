@@ -206,6 +206,15 @@ absl::StatusOr<FileMap> FileMap::Anonymous(std::size_t bytes) {
   return map;
 }
 
+absl::Status FileMap::SetAccess(bool any) const {
+  if (address_ == nullptr) return absl::OkStatus();
+  if (mprotect(address_, mapped_, any ? PROT_READ | PROT_WRITE : PROT_NONE) !=
+      0) {
+    return ErrnoStatus(errno, "change the access to a map");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FileMap::Flush() const {
   if (!writes_file_ || address_ == nullptr) return absl::OkStatus();
   if (msync(address_, mapped_, MS_SYNC) != 0) {

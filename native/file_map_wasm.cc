@@ -154,6 +154,10 @@ absl::StatusOr<FileMap> FileMap::Anonymous(std::size_t bytes) {
   return map;
 }
 
+absl::Status FileMap::SetAccess(bool /*any*/) const {
+  return absl::UnimplementedError("WebAssembly has no pages without access");
+}
+
 absl::Status FileMap::Flush() const {
   if (!writes_file_ || data_ == nullptr) return absl::OkStatus();
   std::size_t done = 0;

@@ -29,6 +29,7 @@ import sys
 SYSTEM_EXCEPTIONS = {
     "tests/array/no_space_test.cc": "is the disk that is full",
     "tests/array/program_killed_test.cc": "kills programs",
+    "tests/array/recycled_results_test.cc": "forks",
     "tests/array/results_test.cc": "uses all maps up",
     "tests/backends/cluster/cluster_tasks.h": "kills processes",
     "tests/backends/cluster/dask_test.cc": "listens and says nothing",

@@ -75,7 +75,7 @@ EigenShape EigenShapeOf(const Array<T>& array) {
     throw std::invalid_argument("An array of shape " + ShapeText(shape) +
                                 " is no matrix of that Eigen type.");
   }
-  return {rows, columns};
+  return {static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns)};
 }
 
 // As EigenShapeOf, of an array whose elements lie as those of an M do.
@@ -97,8 +97,10 @@ using EigenStride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
 template <class T>
 EigenStride EigenStrideOf(const Array<T>& array) {
   const std::vector<std::int64_t>& strides = array.strides();
-  return EigenStride(strides.size() < 2 ? 1 : strides[1],
-                     strides.empty() ? 1 : strides[0]);
+  const auto along = [&](std::size_t axis) {
+    return axis < strides.size() ? static_cast<Eigen::Index>(strides[axis]) : 1;
+  };
+  return EigenStride(along(1), along(0));
 }
 
 template <class T>

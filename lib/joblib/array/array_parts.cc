@@ -1,10 +1,8 @@
 #include "joblib/array/array_parts.h"
 
-#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
-#include <optional>
 #include <stdexcept>
 
 #include "absl/strings/str_cat.h"
@@ -36,36 +34,14 @@ struct SharedArrayMemory final : ArrayMemory {
   native::FileMap map;
 };
 
-// Of a process, at a time: each has a descriptor, of which the task needs some.
-constexpr int kMaxResultMemories = 64;
-std::atomic<int> result_memories{0};
-
-struct ResultMemory final : ArrayMemory {
-  explicit ResultMemory(native::FileMap taken) : map(std::move(taken)) {
-    data = map.data();
-    bytes = map.bytes();
-    result_descriptor = map.fd();
-    result_memories.fetch_add(1, std::memory_order_relaxed);
-  }
-  ~ResultMemory() override {
-    result_memories.fetch_sub(1, std::memory_order_relaxed);
-  }
-  native::FileMap map;
-};
-
 // Null: it is no such array, or there is no such memory now.
-std::shared_ptr<ArrayMemory> MemoryToHandOver(std::size_t bytes) {
+std::shared_ptr<ArrayMemory> MemoryToHandOver(std::size_t bytes, bool zeros) {
   const TaskContext* task = CurrentThread()->task;
   while (task != nullptr && !task->hands_over_above.has_value()) {
     task = task->outer;
   }
-  if (task == nullptr || bytes <= *task->hands_over_above ||
-      result_memories.load(std::memory_order_relaxed) >= kMaxResultMemories) {
-    return nullptr;
-  }
-  absl::StatusOr<native::FileMap> map = native::FileMap::Anonymous(bytes);
-  if (!map.ok()) return nullptr;
-  return std::make_shared<ResultMemory>(*std::move(map));
+  if (task == nullptr || bytes <= *task->hands_over_above) return nullptr;
+  return task->result_memory->Make(bytes, zeros);
 }
 
 }  // namespace
@@ -86,10 +62,10 @@ ArrayParts NewArray(std::vector<std::int64_t> shape, char order,
     }
     parts.memory = std::make_shared<SharedArrayMemory>(*std::move(map));
   } else {
-    parts.memory = MemoryToHandOver(bytes);
+    const bool zeros = memory == NewMemory::kZeros;
+    parts.memory = MemoryToHandOver(bytes, zeros);
     if (parts.memory == nullptr) {
-      parts.memory =
-          std::make_shared<HeapMemory>(bytes, memory == NewMemory::kZeros);
+      parts.memory = std::make_shared<HeapMemory>(bytes, zeros);
     }
   }
   parts.data = parts.memory->data;

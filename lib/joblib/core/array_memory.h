@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,6 +64,14 @@ struct ArrayMemory {
   std::uint64_t known_as = 0;
   // A copy that other processes know.
   SharedSlot slot;
+};
+
+// In a worker's task: where arrays are made that it can hand over.
+class ResultMemorySource {
+ public:
+  virtual ~ResultMemorySource() = default;
+  // With a result_descriptor. Zeros, or of any value. Null: there is none now.
+  virtual std::shared_ptr<ArrayMemory> Make(std::size_t bytes, bool zeros) = 0;
 };
 
 }  // namespace joblib::internal

@@ -17,6 +17,7 @@
 namespace joblib::internal {
 
 class CallControl;
+class ResultMemorySource;
 class StopState;
 
 // The task that a thread runs; lives on that thread's stack.
@@ -31,6 +32,7 @@ struct TaskContext {
   // In a worker process: arrays with more bytes are made in memory that can be
   // handed over as a result.
   std::optional<std::uint64_t> hands_over_above;
+  ResultMemorySource* result_memory = nullptr;  // Set where that is.
   // Whether this task, or one around it, runs on a pool of threads.
   bool below_threads = false;
   // With task_timeout: the stop of this very task.

@@ -21,7 +21,8 @@
 // Who may write which word: see the struct. A worker gone wild may write them
 // all: every length and offset is checked by its reader.
 //
-// Source of the design and its figures: tests/benchmarks/process_dispatch_benchmark.cc.
+// Source of the design and its figures:
+// tests/benchmarks/process_dispatch_benchmark.cc.
 #ifndef JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 #define JOBLIB_BACKENDS_PROCESS_CHANNEL_H_
 
@@ -30,13 +31,14 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "joblib/backends/process/result_words.h"
 #include "native/shared_memory.h"
 
 namespace joblib::internal {
 
 inline constexpr std::uint64_t kChannelMagic =
     0x316b726f772d626a;  // "jb-work1"
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 inline constexpr std::uint32_t kRingBytes = 256 << 10;
 // A larger payload goes through the arena: three of them fit a ring.
@@ -105,6 +107,9 @@ struct ChannelHeader {
 
   alignas(64) std::atomic<std::uint64_t> task_clock;  // TaskClock
   std::atomic<std::int64_t> task_started;  // Worker: ns of the steady clock.
+
+  // Owner sets bits, worker takes them.
+  alignas(64) ResultWords results;
 
   // Worker: what its crash handler could still say.
   alignas(64) std::atomic<std::uint32_t> crash_used;

@@ -97,7 +97,7 @@ void ReplyWriter::HandOverArrays() {
     // Seen before the try: then it was made with all the room there can be.
     const bool all_read =
         channel_.header().tail.load(std::memory_order_acquire) == head_;
-    status = socket_.Send(sent, arrays_.descriptor(sent));
+    status = arrays_.Send(socket_, sent);
     if (status.ok()) {
       ++sent;
     } else if (absl::IsUnavailable(status) && !all_read) {

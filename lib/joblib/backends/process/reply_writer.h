@@ -27,8 +27,8 @@ namespace joblib::internal {
 class ReplyWriter final : public ByteSink {
  public:
   ReplyWriter(const Channel& channel, const BellPage& bells,
-              const native::DescriptorSocket& socket)
-      : channel_(channel), bells_(bells), socket_(socket) {}
+              const native::DescriptorSocket& socket, ResultPool* pool)
+      : channel_(channel), bells_(bells), socket_(socket), arrays_(pool) {}
 
   void Begin();
   ByteWriter& writer() { return *writer_; }

@@ -15,14 +15,9 @@ namespace {
 // the parent has sent.
 constexpr std::uint64_t kHandedOver = std::uint64_t{1} << 63;
 
-// Its elements `write` writes.
-template <class Write>
-absl::StatusOr<native::MappedFile> Copy(std::size_t bytes, const Write& write) {
-  absl::StatusOr<native::FileMap> map = native::FileMap::Anonymous(bytes);
-  if (!map.ok()) return map.status();
-  write(map->data());
-  return native::MappedFile::SameAs(map->fd(), bytes);
-}
+// What is sent with a descriptor: its place in the result, and from this bit on
+// 1 + the number of the memory in ResultPool, or 0.
+constexpr int kLentShift = 32;
 
 // Of the 65,530 maps that a process may have by default; the heap needs some,
 // and the program.
@@ -30,7 +25,8 @@ constexpr int kMaxMappedResults = 30'000;
 std::atomic<int> mapped_results{0};
 
 struct MappedResult final : ArrayMemory {
-  explicit MappedResult(native::Mapping taken) : map(std::move(taken)) {
+  MappedResult(LentResult from, native::Mapping taken)
+      : lent(std::move(from)), map(std::move(taken)) {
     data = map.data();
     bytes = map.bytes();
     mapped_results.fetch_add(1, std::memory_order_relaxed);
@@ -38,6 +34,7 @@ struct MappedResult final : ArrayMemory {
   ~MappedResult() override {
     mapped_results.fetch_sub(1, std::memory_order_relaxed);
   }
+  const LentResult lent;  // Before the map: given back after it.
   const native::Mapping map;
 };
 
@@ -50,12 +47,14 @@ struct ReadResult final : ArrayMemory {
 };
 
 absl::StatusOr<std::shared_ptr<ArrayMemory>> MapOrRead(
-    const native::SharedMemory& file) {
+    LentResult lent, const native::SharedMemory& file) {
   if (file.HasFixedSize() &&
       mapped_results.load(std::memory_order_relaxed) < kMaxMappedResults) {
     absl::StatusOr<native::Mapping> map =
         native::Mapping::Map(file, 0, file.bytes());
-    if (map.ok()) return std::make_shared<MappedResult>(*std::move(map));
+    if (map.ok()) {
+      return std::make_shared<MappedResult>(std::move(lent), *std::move(map));
+    }
   }
   auto memory = std::make_shared<ReadResult>(file.bytes());
   absl::StatusOr<native::MappedFile> same =
@@ -68,6 +67,31 @@ absl::StatusOr<std::shared_ptr<ArrayMemory>> MapOrRead(
 
 }  // namespace
 
+void OutgoingArrays::Clear() {
+  for (const Outgoing& array : arrays_) {
+    if (array.lent >= 0 && !array.is_sent) pool_.TakeBack(array.lent);
+  }
+  arrays_.clear();
+  pool_.ForgetAnnounced();
+}
+
+template <class Write>
+absl::StatusOr<OutgoingArrays::Outgoing> OutgoingArrays::Copy(
+    std::size_t bytes, const Write& write) {
+  const std::shared_ptr<ArrayMemory> memory = pool_.MakeForCopy(bytes);
+  if (memory == nullptr) {
+    return absl::ResourceExhaustedError("no memory or descriptor is left");
+  }
+  absl::StatusOr<native::MappedFile> file =
+      native::MappedFile::SameAs(memory->result_descriptor, bytes);
+  if (!file.ok()) return file.status();
+  write(memory->data);
+  Outgoing copy;
+  copy.file = *std::move(file);
+  copy.number = pool_.Announce(*memory);
+  return copy;
+}
+
 bool OutgoingArrays::Add(const std::shared_ptr<ArrayMemory>& memory,
                          const ArrayPiece& piece, ArrayRef* ref) {
   if (!above_.has_value() || piece.bytes <= *above_ ||
@@ -76,13 +100,20 @@ bool OutgoingArrays::Add(const std::shared_ptr<ArrayMemory>& memory,
   }
   const bool as_it_is = memory->result_descriptor >= 0 &&
                         memory.use_count() == 1 && piece.bytes == memory->bytes;
-  absl::StatusOr<native::MappedFile> file =
-      as_it_is
-          ? native::MappedFile::SameAs(memory->result_descriptor, memory->bytes)
-          : Copy(piece.bytes, piece.write);
-  if (!file.ok()) return false;
-  *ref = {kHandedOver | arrays_.size(), /*is_piece=*/!as_it_is};
-  arrays_.push_back({*std::move(file), as_it_is ? memory : nullptr});
+  if (as_it_is) {
+    absl::StatusOr<native::MappedFile> file =
+        native::MappedFile::SameAs(memory->result_descriptor, memory->bytes);
+    if (!file.ok()) return false;
+    Outgoing& array = arrays_.emplace_back();
+    array.file = *std::move(file);
+    array.memory = memory;
+    array.number = pool_.Announce(*memory);
+  } else {
+    absl::StatusOr<Outgoing> copy = Copy(piece.bytes, piece.write);
+    if (!copy.ok()) return false;
+    arrays_.push_back(*std::move(copy));
+  }
+  *ref = {kHandedOver | (arrays_.size() - 1), /*is_piece=*/!as_it_is};
   return true;
 }
 
@@ -90,31 +121,52 @@ absl::Status OutgoingArrays::Settle() {
   for (Outgoing& array : arrays_) {
     const std::shared_ptr<ArrayMemory> held = array.memory.lock();
     if (held == nullptr) continue;
-    absl::StatusOr<native::MappedFile> copy = Copy(
-        held->bytes,
-        [&](std::byte* into) { std::memcpy(into, held->data, held->bytes); });
+    pool_.Retract(*held);
+    absl::StatusOr<Outgoing> copy = Copy(held->bytes, [&](std::byte* into) {
+      std::memcpy(into, held->data, held->bytes);
+    });
     if (!copy.ok()) return copy.status();
-    array.file = *std::move(copy);
+    array = *std::move(copy);
   }
   return absl::OkStatus();
 }
 
-bool IncomingArrays::Receive(const native::DescriptorSocket& socket, int n) {
+absl::Status OutgoingArrays::Send(const native::DescriptorSocket& socket,
+                                  std::size_t i) {
+  Outgoing& array = arrays_[i];
+  if (array.number != 0) {
+    array.lent = pool_.Lend(std::exchange(array.number, 0));
+  }
+  const std::uint64_t lent = static_cast<std::uint64_t>(array.lent + 1);
+  const absl::Status sent =
+      socket.Send(lent << kLentShift | i, array.file.fd());
+  if (sent.ok()) array.is_sent = true;
+  return sent;
+}
+
+bool IncomingArrays::Receive(const native::DescriptorSocket& socket, int n,
+                             const std::shared_ptr<ReturnedResults>& returned) {
   if (n > static_cast<int>(kMaxResultArrays)) return false;
   for (int i = 0; i < n; ++i) {
+    std::uint64_t word = 0;
     absl::StatusOr<native::DescriptorSocket::Received> received =
-        socket.Receive(std::chrono::milliseconds(0));
+        socket.Receive(std::chrono::milliseconds(0), &word);
     if (absl::IsUnavailable(received.status()) ||
         absl::IsAborted(received.status())) {
       return false;
     }
-    Incoming& array = arrays_.emplace_back();
+    const std::uint64_t lent = word >> kLentShift;
+    const bool is_good = lent <= kMaxKeptResults &&
+                         (word & ((std::uint64_t{1} << kLentShift) - 1)) ==
+                             static_cast<std::uint64_t>(i);
+    Incoming& array = arrays_.emplace_back(
+        LentResult(returned, is_good ? static_cast<int>(lent) - 1 : -1));
     if (!received.ok()) {
       array.file = received.status();  // Its task tells of it.
       continue;
     }
     array.file = native::SharedMemory::Adopt(received->descriptor, /*bytes=*/0);
-    if (received->word != static_cast<std::uint64_t>(i)) return false;
+    if (!is_good) return false;
   }
   return true;
 }
@@ -132,8 +184,9 @@ std::shared_ptr<ArrayMemory> IncomingArrays::Take(std::uint64_t number) {
   Incoming& array = arrays_[i];
   if (array.memory != nullptr) return array.memory;
   using Memory = absl::StatusOr<std::shared_ptr<ArrayMemory>>;
-  const Memory memory =
-      array.file.ok() ? MapOrRead(*array.file) : Memory(array.file.status());
+  const Memory memory = array.file.ok()
+                            ? MapOrRead(std::move(array.lent), *array.file)
+                            : Memory(array.file.status());
   if (!memory.ok()) {
     throw DecodeError(
         absl::StrCat("joblib: an array of a result did not arrive: ",

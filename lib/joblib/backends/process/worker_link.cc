@@ -123,10 +123,15 @@ absl::Status WorkerLink::Open() {
   auto ends = native::DescriptorSocket::Pair();
   if (!ends.ok()) return ends.status();
   channel_ = *std::move(channel);
+  returned_ = std::make_shared<ReturnedResults>(&channel_.header().results);
   socket_ = std::move(ends->first);
   workers_socket = std::move(ends->second);
   arena_ = ArenaCursor(channel_.arena_bytes());
   return absl::OkStatus();
+}
+
+WorkerLink::~WorkerLink() {
+  if (returned_ != nullptr) returned_->Close();
 }
 
 std::uint32_t WorkerLink::RingUsed() const {
@@ -333,7 +338,7 @@ bool WorkerLink::Drain(
                    : true);
     // With its frame they are there.
     IncomingArrays arrays;
-    check(arrays.Receive(socket_, frame.flags >> kArraysShift));
+    check(arrays.Receive(socket_, frame.flags >> kArraysShift, returned_));
     reply.arrays = &arrays;
     const Sent sent = sent_.front();
     tell(sent, reply);

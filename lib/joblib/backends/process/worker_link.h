@@ -71,6 +71,7 @@ class WorkerLink {
   WorkerLink(std::weak_ptr<ProcessPool> pool, int number)
       : pool(std::move(pool)), number(number) {}
   WorkerLink(const WorkerLink&) = delete;
+  ~WorkerLink();
 
   // Makes its channel, so that requests can be written while the process is yet
   // to start. Errors: RESOURCE_EXHAUSTED.
@@ -178,6 +179,7 @@ class WorkerLink {
   bool SendShared(const NeedsShared& needed);
 
   Channel channel_;
+  std::shared_ptr<ReturnedResults> returned_;  // To this worker.
   native::DescriptorSocket socket_;
   std::deque<Sent> sent_;  // Not answered, in order.
   RepeatedValues::Task encoded_ = {};

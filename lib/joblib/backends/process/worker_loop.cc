@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "joblib/backends/process/call_header.h"
 #include "joblib/backends/process/reply_writer.h"
+#include "joblib/backends/process/result_pool.h"
 #include "joblib/backends/process/stop_watcher.h"
 #include "joblib/backends/process/waiter.h"
 #include "joblib/backends/process/worker_shared_values.h"
@@ -44,8 +45,9 @@ void FlushOutput() {
   std::fflush(stdout);
 }
 
-// The system's own word of the program's end does not reach a worker of more
-// rights than the program had at last: it called setuid().
+// How long a worker sleeps without looking for its owner: the system's own word
+// of the program's end does not reach a worker of more rights than the program
+// had at last (it called setuid()). Then, too, it keeps no memory for results.
 constexpr std::chrono::seconds kLookForOwner{1};
 
 class WorkerLoop {
@@ -56,7 +58,8 @@ class WorkerLoop {
         bells_(std::move(bells)),
         shared_(std::move(socket)),
         task_config_(task_config),
-        reply_(channel_, bells_, shared_.socket()),
+        results_(&channel_.header().results),
+        reply_(channel_, bells_, shared_.socket(), &results_),
         stop_watcher_(&channel_.header().stop) {
     set_warning_handler([this](const Warning& warning) {
       absl::MutexLock lock(&warnings_mu_);
@@ -106,6 +109,7 @@ class WorkerLoop {
           break;
         }
         if (shared_.OwnerIsGone()) native::LeaveWorker(0);
+        results_.Trim();
       }
     }
     waiter_.End();
@@ -206,6 +210,7 @@ class WorkerLoop {
     task.remote_stop = &channel_.header().stop;
     task.worker_index = worker_index_;
     task.hands_over_above = hands_over_above_;
+    task.result_memory = &results_;
     const bool is_timed = is_traced_ || task_timeout_.count() > 0;
     if (!is_timed) {
       const ThreadStateScope scope(config_, &task);
@@ -281,6 +286,7 @@ class WorkerLoop {
   BellPage bells_;
   WorkerSharedValues shared_;
   const TaskConfigFactory task_config_;
+  ResultPool results_;
   ReplyWriter reply_;
   Waiter waiter_;
   std::uint32_t position_ = 0;
