@@ -24,7 +24,7 @@
 
 namespace joblib::internal {
 
-using BridgeFrame = Frame<FrameKind>;
+using BridgeFrame = StreamFrame<FrameKind>;
 
 class Bridge : public std::enable_shared_from_this<Bridge> {
  public:

@@ -75,7 +75,7 @@ bool WriteFrame(const native::Stream& stream, Kind kind, std::uint64_t id,
 }
 
 template <class Kind>
-struct Frame {
+struct StreamFrame {
   Kind kind{};
   std::uint64_t id = 0;
   std::string body;
@@ -83,13 +83,13 @@ struct Frame {
 
 // Nothing: the other side has gone, or does not speak this protocol.
 template <class Kind>
-std::optional<Frame<Kind>> ReadFrame(const native::Stream& stream) {
+std::optional<StreamFrame<Kind>> ReadFrame(const native::Stream& stream) {
   FrameHeader header;
   if (!stream.Read(&header, sizeof header) || header.magic != kFrameMagic ||
       header.version != kFrameVersion) {
     return std::nullopt;
   }
-  Frame<Kind> frame;
+  StreamFrame<Kind> frame;
   frame.kind = static_cast<Kind>(header.kind);
   frame.id = header.id;
   frame.body.resize(header.length);

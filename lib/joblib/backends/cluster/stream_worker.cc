@@ -35,7 +35,7 @@
 namespace joblib::internal {
 namespace {
 
-using Request = Frame<WorkerFrameKind>;
+using Request = StreamFrame<WorkerFrameKind>;
 
 // Of the calls of tasks, where they go to the cluster.
 std::atomic<const Config*> nested_config{nullptr};
