@@ -23,6 +23,7 @@
 #include "joblib/backends/process/bells.h"
 #include "joblib/backends/process/channel.h"
 #include "joblib/backends/process/reply_writer.h"
+#include "joblib/backends/process/result_pool.h"
 #include "joblib/backends/process/shared_array.h"
 #include "joblib/backends/process/worker_link.h"
 #include "joblib/core/archive.h"
@@ -46,7 +47,8 @@ class Ends {
     EXPECT_TRUE(link_.Open().ok());
     bells_ = BellPage::Create().value();
     channel_ = Channel::Open(link_.channel().fd(), Nonce()).value();
-    worker_.emplace(channel_, bells_, link_.workers_socket);
+    results_.emplace(&channel_.header().results);
+    worker_.emplace(channel_, bells_, link_.workers_socket, &*results_);
     worker_->HandOverAbove(1000);
   }
 
@@ -71,6 +73,7 @@ class Ends {
   WorkerLink link_;
   BellPage bells_;
   Channel channel_;
+  std::optional<ResultPool> results_;
   std::optional<ReplyWriter> worker_;
 };
 
@@ -285,6 +288,18 @@ TEST_P(WildWorkerTest, TellsWhatItWrote) {
       {"WithArray", {"an array 5000"}}};
   EXPECT_EQ(*told, kTexts.at(GetParam().name));
   EXPECT_TRUE(ends.owner().sent().empty());
+}
+
+// Else its death would be that of a worker which could never serve.
+TEST_P(WildWorkerTest, CannotTakeBackThatItHasServed) {
+  Ends ends;
+  EXPECT_FALSE(ends.owner().ready());
+  ends.Ask();
+  GetParam().write(ends.worker());
+  ends.Told();
+  EXPECT_TRUE(ends.owner().ready());
+  ends.header().ready.store(0);
+  EXPECT_TRUE(ends.owner().ready());
 }
 
 TEST_P(WildWorkerTest, ChangesItsFrames) {

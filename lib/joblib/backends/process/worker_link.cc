@@ -348,6 +348,7 @@ bool WorkerLink::Drain(
       arena_read = span.end;
     }
     if (!is_final) continue;
+    has_answered_ = true;
     sent_.pop_front();
     const std::uint64_t answered =
         sent_.empty() ? arena_.written() : sent_.front().arena;

@@ -99,8 +99,10 @@ class WorkerLink {
   bool ended() const {
     return life.load(std::memory_order_acquire) == Life::kEnded;
   }
+  // Once it has answered, it was: whatever it has written over its word since.
   bool ready() const {
-    return channel_.header().ready.load(std::memory_order_acquire) != 0;
+    return has_answered_ ||
+           channel_.header().ready.load(std::memory_order_acquire) != 0;
   }
   const Channel& channel() const { return channel_; }
   const native::DescriptorSocket& socket() const { return socket_; }
@@ -189,6 +191,7 @@ class WorkerLink {
   std::uint32_t read_ = 0;     // Bytes of the result ring.
   ArenaCursor arena_;
   std::uint64_t arena_answered_ = 0;  // Of the request arena.
+  bool has_answered_ = false;
 };
 
 }  // namespace joblib::internal
