@@ -68,7 +68,7 @@ void ClusterCall::Begin(const BackendParams& submit) {
           "' is not possible on a cluster: what a task writes to an array does "
           "not reach the others ('c')."));
     }
-    traits_.arrays.mmap_mode = "c";
+    traits_.arrays.mmap_mode.assign(1, 'c');
   }
   bridge_->ForgetDead();
   bridge_->Send(FrameKind::kCall, id_, JsonText(options));

@@ -119,7 +119,7 @@ class StreamWorker {
       case WorkerFrameKind::kForget:
         return shared_.Forget(in.Get<std::uint64_t>());
       default:
-        RunBatch(std::move(request));
+        RunBatch(request);
     }
   }
 
@@ -149,7 +149,7 @@ class StreamWorker {
     rejoined_ = false;
   }
 
-  void RunBatch(Request request) {
+  void RunBatch(Request& request) {
     std::int64_t limit = 0;
     std::string answer;
     WorkerFrameKind kind = WorkerFrameKind::kDone;
