@@ -4,9 +4,11 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,8 +24,11 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSubsetOf;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
 
 template <class Function>
 Function* InThePlugin(const char* name) {
@@ -57,27 +62,29 @@ TEST(CopiesTest, TheProgramsScopeGovernsTheLibrary) {
   {
     const parallel_config scope({.backend = "loky", .n_jobs = 2});
     EXPECT_EQ(n_jobs(), 2);
-    EXPECT_THAT(PluginPids(), AllOf(Not(Contains(getpid())), SizeIs(2)));
+    EXPECT_THAT(PluginPids(), AllOf(Not(Contains(getpid())), Not(IsEmpty())));
   }
   EXPECT_EQ(n_jobs(), 1);
 }
 
 TEST(CopiesTest, ThereIsOnePoolOfProcesses) {
   const parallel_config scope({.backend = "loky", .n_jobs = 2});
-  const std::set<long> own = OwnPids();
-  EXPECT_EQ(PluginPids(), own);
-  EXPECT_THAT(Children(), SizeIs(2));
+  EXPECT_THAT(OwnPids(), Not(IsEmpty()));
+  EXPECT_TRUE(Eventually([] { return Children().size() == 2; }));
+  const std::vector<std::int64_t> workers = Children();
+  EXPECT_THAT(PluginPids(), AllOf(Not(IsEmpty()), IsSubsetOf(workers)));
+  EXPECT_THAT(Children(), UnorderedElementsAreArray(workers));
   // And one end of it.
   InThePlugin<void()>("PluginShutdown")();
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
-  EXPECT_NE(PluginPids(), own);
+  EXPECT_THAT(PluginPids(), Not(IsSubsetOf(workers)));
   shutdown();
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
 }
 
 TEST(CopiesTest, ForkedWorkersServeTheLibraryToo) {
   const parallel_config scope({.backend = "multiprocessing", .n_jobs = 2});
-  EXPECT_THAT(PluginPids(), AllOf(Not(Contains(getpid())), SizeIs(2)));
+  EXPECT_THAT(PluginPids(), AllOf(Not(Contains(getpid())), Not(IsEmpty())));
 }
 
 TEST(CopiesTest, TheLibrarysExceptionsArriveAsTheyAre) {
@@ -121,7 +128,7 @@ TEST(CopiesTest, ACallOfTheLibraryInATaskIsNested) {
               range(2));
   // On threads of the worker, not on processes below it.
   EXPECT_THAT(others, SizeIs(2));
-  EXPECT_THAT(Children(), SizeIs(2));
+  EXPECT_TRUE(Eventually([] { return Children().size() == 2; }));
   shutdown();
 }
 
