@@ -9,7 +9,6 @@
 #include <fstream>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "joblib/joblib.h"
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
+#include "tests/testing/mapped_inode.h"
 
 namespace joblib::testing {
 namespace {
@@ -25,21 +25,8 @@ namespace {
 constexpr std::int64_t kSize = 250'000;  // 2 MB.
 constexpr std::chrono::seconds kLimit{20};
 
-// What is mapped at an address: an inode, or 0.
 std::int64_t InodeOf(const Array<double>& array) {
-  const auto at = reinterpret_cast<std::uintptr_t>(&*array.begin());
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    std::istringstream words(line);
-    std::uintptr_t begin = 0, end = 0;
-    std::string permissions, offset, device;
-    std::int64_t inode = 0;
-    char dash = 0;
-    words >> std::hex >> begin >> dash >> end >> permissions >> offset >>
-        device >> std::dec >> inode;
-    if (begin <= at && at < end) return inode;
-  }
-  return 0;
+  return InodeAt(&*array.begin());
 }
 
 // Maps of results in a process, and how much of them is there.

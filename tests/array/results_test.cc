@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
+#include "tests/testing/mapped_inode.h"
 
 namespace {
 
@@ -28,24 +28,8 @@ using ::joblib::range;
 
 constexpr std::int64_t kSize = 100'000;  // 800 kB.
 
-// The inode of what is mapped at an address; 0: no file.
-std::int64_t InodeAt(const void* address) {
-  std::ifstream maps("/proc/self/maps");
-  const auto at = reinterpret_cast<std::uintptr_t>(address);
-  for (std::string line; std::getline(maps, line);) {
-    std::istringstream words(line);
-    std::uintptr_t begin = 0, end = 0;
-    std::string permissions, offset, device;
-    std::int64_t inode = 0;
-    char dash = 0;
-    words >> std::hex >> begin >> dash >> end >> permissions >> offset >>
-        device >> std::dec >> inode;
-    if (begin <= at && at < end) return inode;
-  }
-  return 0;
-}
 std::int64_t InodeOf(const Array<double>& array) {
-  return InodeAt(&*array.begin());
+  return joblib::testing::InodeAt(&*array.begin());
 }
 
 int MapsOfArrays() {
