@@ -60,6 +60,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/native/cpu_count_machine_test.cc": "asks for the affinity itself",
     "tests/native/descriptor_socket_test.cc": "sends descriptors",
     "tests/native/first_copy_test.cc": "loads a library",
+    "tests/native/fork_mark_test.cc": "forks",
     "tests/native/heavy_fence_threads_test.cc": "forks",
     "tests/native/hook_program.cc": "a program, not a test",
     "tests/native/hook_program_test.cc": "runs programs",

@@ -39,6 +39,8 @@ class ByteSink {
     (void)encode;
     return 0;
   }
+  // A task's function has returned: its result is about to be written.
+  virtual void BeforeResult() {}
   // A plain value of many bytes is about to be written.
   virtual void NoteLarge(const void* bytes, std::size_t n) {
     (void)bytes;

@@ -292,6 +292,7 @@ struct ReadCall<DelayedCall<F, Args...>> {
 
 template <class R>
 void EncodeResult(const R& result, ByteWriter& out) {
+  out.sink()->BeforeResult();
   try {
     std::conditional_t<kNeedsArchive<R>, OutArchive, NoArchive> archive(out);
     PutPart(out, archive, result);

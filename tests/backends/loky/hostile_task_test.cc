@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <clocale>
 #include <cstdint>
 #include <cstdlib>
 #include <ostream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -125,6 +127,28 @@ TEST_P(HostileTaskTest, HarmsItselfAlone) {
   EXPECT_THAT(
       Parallel({.n_jobs = 2}).map(Act, range(4), std::vector<std::string>(4)),
       ElementsAre(0, 2, 4, 6));
+  shutdown();
+  EXPECT_TRUE(Eventually([] { return Children().empty(); }));
+}
+
+// Each task's child returns into the worker as well, with another answer.
+std::string ForkAndAnswer(int n, std::size_t size, bool throws) {
+  const pid_t child =
+      n % 2 == 0 ? fork() : static_cast<pid_t>(syscall(SYS_fork));
+  if (child < 0) std::abort();
+  if (child == 0 && throws) throw std::runtime_error("of the child");
+  return std::string(size, child == 0 ? 'c' : 'p');
+}
+
+TEST(ForkingTaskTest, TheParentAloneAnswers) {
+  for (const std::size_t size : {std::size_t{4}, std::size_t{200'000}}) {
+    for (const bool throws : {false, true}) {
+      const auto results = Parallel({.n_jobs = 2})(each(range(100), [&](int i) {
+        return delayed(ForkAndAnswer)(i, size, throws);
+      }));
+      EXPECT_EQ(results, std::vector<std::string>(100, std::string(size, 'p')));
+    }
+  }
   shutdown();
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
 }

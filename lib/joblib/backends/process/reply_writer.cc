@@ -91,6 +91,7 @@ bool ReplyWriter::ShareArray(const std::shared_ptr<ArrayMemory>& memory,
 }
 
 void ReplyWriter::HandOverArrays() {
+  mark_.EndIfForked();
   absl::Status status = arrays_.Settle();
   std::uint16_t sent = 0;
   while (status.ok() && sent < arrays_.size()) {
@@ -116,6 +117,7 @@ void ReplyWriter::HandOverArrays() {
 }
 
 void ReplyWriter::Fail(const std::exception_ptr& error) {
+  mark_.EndIfForked();
   kind_ = ReplyKind::kFailed;
   in_arena_ = false;  // What was begun there is begun anew by the next one.
   arrays_.Clear();

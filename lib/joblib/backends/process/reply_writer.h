@@ -6,6 +6,9 @@
 //   reply.HandOverArrays();
 //   reply.Publish();
 //
+// A child that a task forked and that returns into the worker ends in the first
+// of these calls: the answer is that of one process.
+//
 // Thread-safety: the worker's one thread.
 #ifndef JOBLIB_BACKENDS_PROCESS_REPLY_WRITER_H_
 #define JOBLIB_BACKENDS_PROCESS_REPLY_WRITER_H_
@@ -21,6 +24,7 @@
 #include "joblib/core/byte_writer.h"
 #include "joblib/core/warning.h"
 #include "native/descriptor_socket.h"
+#include "native/fork_mark.h"
 
 namespace joblib::internal {
 
@@ -52,6 +56,7 @@ class ReplyWriter final : public ByteSink {
  private:
   std::byte* Grow(std::byte* begin, std::size_t used, std::size_t needed,
                   std::byte** end) override;
+  void BeforeResult() override { mark_.EndIfForked(); }
   // Arrays that the parent knows go back by their numbers, large ones by their
   // memory.
   bool ShareArray(const std::shared_ptr<ArrayMemory>& memory,
@@ -64,6 +69,7 @@ class ReplyWriter final : public ByteSink {
   const Channel& channel_;
   const BellPage& bells_;
   const native::DescriptorSocket& socket_;
+  const native::ForkMark mark_;
   OutgoingArrays arrays_;
   std::uint32_t head_ = 0;  // Bytes of the ring written, in all.
   std::optional<ByteWriter> writer_;
