@@ -25,7 +25,7 @@ std::uint64_t Sample(const void* bytes, std::size_t n) {
 
 }  // namespace
 
-bool RepeatedValues::Note(const void* bytes, std::size_t n, Task task) {
+bool RepeatedValues::Note(const void* bytes, std::size_t n, std::int64_t task) {
   if (times_ > kMaxTimes) return false;
   const std::uint64_t sample = Sample(bytes, n);
   if (n != bytes_ || sample != sample_) {
@@ -33,7 +33,7 @@ bool RepeatedValues::Note(const void* bytes, std::size_t n, Task task) {
     sample_ = sample;
     times_ = 0;
   }
-  Task* const end = tasks_.begin() + times_;
+  auto* const end = tasks_.begin() + times_;
   if (std::find(tasks_.begin(), end, task) != end) return false;
   *end = task;
   return ++times_ > kMaxTimes;

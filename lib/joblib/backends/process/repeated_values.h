@@ -10,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 namespace joblib::internal {
 
@@ -19,17 +18,16 @@ class RepeatedValues {
   // More often than so it is worth a word.
   static constexpr int kMaxTimes = 16;
 
-  // Which task: its batch and its index there.
-  using Task = std::pair<const void*, std::uint32_t>;
-  // `n` bytes, at least 8, are about to be sent with `task`; sent again it is
-  // the same one. True, once: kMaxTimes others before it had them, in a row.
-  bool Note(const void* bytes, std::size_t n, Task task);
+  // `n` bytes, at least 8, are about to be sent with the call's task of number
+  // `task`; sent again it is the same one. True, once: kMaxTimes others before
+  // it had them, in a row.
+  bool Note(const void* bytes, std::size_t n, std::int64_t task);
 
  private:
   std::size_t bytes_ = 0;
   std::uint64_t sample_ = 0;
   int times_ = 0;
-  std::array<Task, kMaxTimes + 1> tasks_ = {};  // The first `times_` of them.
+  std::array<std::int64_t, kMaxTimes + 1> tasks_ = {};  // `times_` of them.
 };
 
 }  // namespace joblib::internal

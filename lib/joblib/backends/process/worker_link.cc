@@ -222,7 +222,7 @@ bool WorkerLink::SendShared(const NeedsShared& needed) {
 }
 
 bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index, bool flush) {
-  encoded_ = {shipment.state, index};
+  encoded_ = shipment.TaskNumber(index);
   for (;;) {
     try {
       CodeModules::Noted noted;

@@ -183,8 +183,8 @@ class WorkerLink {
   Channel channel_;
   std::shared_ptr<ReturnedResults> returned_;  // To this worker.
   native::DescriptorSocket socket_;
-  std::deque<Sent> sent_;  // Not answered, in order.
-  RepeatedValues::Task encoded_ = {};
+  std::deque<Sent> sent_;       // Not answered, in order.
+  std::int64_t encoded_ = 0;    // The number of the task in work.
   std::uint32_t sent_seq_ = 0;  // Number of the next request.
   std::uint32_t published_ = 0;
   std::uint32_t written_ = 0;  // Bytes of the request ring.
