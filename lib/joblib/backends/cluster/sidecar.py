@@ -25,6 +25,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import weakref
 
 # Frames: magic, type, 0, version, id, length of what follows. Numbers as in
 # stream_worker.cc.
@@ -58,6 +59,8 @@ except NameError:
         running = {}  # Token -> Child.
         cancelled = collections.OrderedDict()  # Tokens.
         values = {}  # Key -> Blob.
+        receive_lock = threading.Lock()
+        received = weakref.WeakValueDictionary()  # Key -> Blob that arrived.
         bundled = {}  # Name -> module.
         served = set()  # Connections of nested calls.
         reaper = None

@@ -105,18 +105,16 @@ def serve_node(server, fd):
 
 
 def descriptor_of_node(name, size):
-    """What another engine worker of this node has; None: it does not."""
+    """What another engine worker of this node has; None: nothing that is fit.
+    Raises OSError while nobody serves it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(START_SECONDS)
-        try:
-            connection.connect(name)
-            if not is_ours(connection):
-                return None
-            _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
-        except OSError:
+        connection.connect(name)
+        if not is_ours(connection):
             return None
+        _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
     if not control:
-        return None
+        raise ConnectionError("Its owner has just gone.")
     fd = struct.unpack("<i", control[0][2][:4])[0]
     seals = fcntl.fcntl(fd, F_GET_SEALS)
     if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
@@ -142,24 +140,35 @@ def sealed_memory(data):
 def receive(key, data):
     """A Blob that arrived here: one piece of memory for all engine workers of
     this node and user, which goes with the last of them."""
-    with STATE.lock:
-        known = STATE.values.get(key)
-    if known is not None:
-        return known
-    data = memoryview(data).cast("B")
+    with STATE.receive_lock:
+        with STATE.lock:
+            known = STATE.values.get(key)
+        blob = known or STATE.received.get(key)
+        if blob is None:
+            blob = node_blob(key, memoryview(data).cast("B"))
+            STATE.received[key] = blob
+        return blob
+
+
+def node_blob(key, data):
     # Abstract: gone with the process, however it ends.
     name = "\0joblib-%d-%s" % (os.geteuid(), key)
-    for _ in range(3):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             server.bind(name)
             server.listen(64)  # Who connects waits until it is served.
         except OSError:
             server.close()
-            fd = descriptor_of_node(name, len(data))
-            if fd is not None:
-                return Blob(key, fd, 0, len(data))
-            continue
+            try:
+                fd = descriptor_of_node(name, len(data))
+            except OSError:
+                time.sleep(0.005)  # Not yet listening, or just gone.
+                continue
+            if fd is None:
+                break
+            return Blob(key, fd, 0, len(data))
         try:
             fd = sealed_memory(data)
         except BaseException:
