@@ -1,5 +1,6 @@
-// A function as another process of the same program finds it: which module
-// (executable or shared object), and how far from where that is loaded.
+// A function (or a constant) as another process of the same program finds it:
+// which module (executable or shared object), and how far from where that is
+// loaded.
 //
 //   absl::StatusOr<CodeAddress> there = LocateCode(address);
 //   absl::StatusOr<const void*> here = ResolveCode(*there);   // In the worker.
@@ -10,6 +11,7 @@
 #ifndef JOBLIB_NATIVE_CODE_ADDRESS_H_
 #define JOBLIB_NATIVE_CODE_ADDRESS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -37,7 +39,12 @@ absl::StatusOr<CodeAddress> LocateCode(const void* address);
 // Errors: NOT_FOUND: no loaded module has that id; OUT_OF_RANGE: the offset is
 // outside of its code.
 absl::StatusOr<const void*> ResolveCode(CodeAddress address);
-// Of a module that LocateCode named. Errors: NOT_FOUND.
+// The same for a constant: data that the module's file holds. `bytes`: how many
+// of them have to be the module's.
+absl::StatusOr<CodeAddress> LocateConstant(const void* constant);
+absl::StatusOr<const void*> ResolveConstant(CodeAddress address,
+                                            std::size_t bytes);
+// Of a module that Locate... named. Errors: NOT_FOUND.
 absl::StatusOr<Module> FindModule(std::uint64_t id);
 // Makes sure that `module` is loaded here, by dlopen if need be. Errors:
 // FAILED_PRECONDITION: the file at its path is another version now, or can't be

@@ -117,8 +117,17 @@ std::uint64_t IdOf(const dl_phdr_info& info) {
   return id.empty() ? IdOf(FileAndText(info)) : IdOf(id);
 }
 
-// A piece of code that is loaded.
-struct Code {
+// What of a module is meant.
+enum class Kind { kCode, kConstant };
+
+// Constants lie beside the code, or where the loader wrote addresses into them.
+bool Holds(const ElfW(Phdr) & segment, Kind kind) {
+  return segment.p_type == PT_LOAD &&
+         (segment.p_flags & (kind == Kind::kCode ? PF_X : PF_R)) != 0;
+}
+
+// A segment that is loaded.
+struct Segment {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
   std::uintptr_t base = 0;  // The module's load address.
@@ -144,21 +153,21 @@ unsigned long long Unloads() {
 class Memory {
  public:
   template <typename Matches>
-  const Code* Find(Matches matches) const {
-    for (const Code& code : codes_) {
-      if (code.module != 0 && matches(code)) {
-        return code.stays || code.unloads == Unloads() ? &code : nullptr;
+  const Segment* Find(Matches matches) const {
+    for (const Segment& known : segments_) {
+      if (known.module != 0 && matches(known)) {
+        return known.stays || known.unloads == Unloads() ? &known : nullptr;
       }
     }
     return nullptr;
   }
-  void Add(const Code& code) {
-    codes_[next_] = code;
-    next_ = (next_ + 1) % codes_.size();
+  void Add(const Segment& segment) {
+    segments_[next_] = segment;
+    next_ = (next_ + 1) % segments_.size();
   }
 
  private:
-  std::array<Code, 4> codes_;
+  std::array<Segment, 4> segments_;
   unsigned next_ = 0;
 };
 
@@ -170,20 +179,20 @@ void ForEachModule(Visit visit) {
        &visit);
 }
 
-std::optional<Code> CodeAt(std::uintptr_t address) {
-  std::optional<Code> found;
+std::optional<Segment> SegmentAt(std::uintptr_t address, Kind kind) {
+  std::optional<Segment> found;
   ForEachModule([&](const dl_phdr_info& info) {
     for (int i = 0; i < info.dlpi_phnum; ++i) {
       const ElfW(Phdr)& segment = info.dlpi_phdr[i];
-      if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+      if (!Holds(segment, kind)) continue;
       const std::uintptr_t begin = info.dlpi_addr + segment.p_vaddr;
       if (address < begin || address - begin >= segment.p_memsz) continue;
-      found = Code{.begin = begin,
-                   .end = begin + segment.p_memsz,
-                   .base = info.dlpi_addr,
-                   .module = IdOf(info),
-                   .unloads = info.dlpi_subs,
-                   .stays = IsProgram(info)};
+      found = Segment{.begin = begin,
+                      .end = begin + segment.p_memsz,
+                      .base = info.dlpi_addr,
+                      .module = IdOf(info),
+                      .unloads = info.dlpi_subs,
+                      .stays = IsProgram(info)};
       return true;
     }
     return false;
@@ -216,21 +225,19 @@ std::string PathOf(const dl_phdr_info& info) {
   return realpath(info.dlpi_name, path) == nullptr ? info.dlpi_name : path;
 }
 
-}  // namespace
-
-absl::StatusOr<CodeAddress> LocateCode(const void* address) {
-  thread_local Memory memory;
+absl::StatusOr<CodeAddress> Locate(const void* address, Kind kind,
+                                   Memory& memory) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
-  const Code* known = memory.Find(
-      [at](const Code& code) { return at >= code.begin && at < code.end; });
-  std::optional<Code> found;
+  const Segment* known = memory.Find([at](const Segment& segment) {
+    return at >= segment.begin && at < segment.end;
+  });
+  std::optional<Segment> found;
   if (known == nullptr) {
-    found = CodeAt(at);
+    found = SegmentAt(at, kind);
     if (!found.has_value()) {
-      return absl::NotFoundError(
-          absl::StrCat("0x", absl::Hex(at),
-                       " is code of no loaded module: another process cannot "
-                       "find it"));
+      return absl::NotFoundError(absl::StrCat(
+          "0x", absl::Hex(at), kind == Kind::kCode ? " is code" : " is data",
+          " of no loaded module: another process cannot find it"));
     }
     memory.Add(*found);
     known = &*found;
@@ -238,11 +245,14 @@ absl::StatusOr<CodeAddress> LocateCode(const void* address) {
   return CodeAddress{.module = known->module, .offset = at - known->base};
 }
 
-absl::StatusOr<const void*> ResolveCode(CodeAddress address) {
-  thread_local Memory memory;
-  const Code* known = memory.Find([address](const Code& code) {
-    const std::uintptr_t at = code.base + address.offset;
-    return code.module == address.module && at >= code.begin && at < code.end;
+absl::StatusOr<const void*> Resolve(CodeAddress address, std::size_t bytes,
+                                    Kind kind, Memory& memory) {
+  const auto holds = [&](const Segment& segment, std::uintptr_t at) {
+    return segment.module == address.module && at >= segment.begin &&
+           at < segment.end && bytes <= segment.end - at;
+  };
+  const Segment* known = memory.Find([&](const Segment& segment) {
+    return holds(segment, segment.base + address.offset);
   });
   if (known != nullptr) {
     return reinterpret_cast<const void*>(known->base + address.offset);
@@ -255,13 +265,37 @@ absl::StatusOr<const void*> ResolveCode(CodeAddress address) {
     return absl::NotFoundError(absl::StrCat("no loaded module has the id ",
                                             absl::Hex(address.module)));
   }
-  const std::optional<Code> found = CodeAt(at);
-  if (!found.has_value() || found->module != address.module) {
+  const std::optional<Segment> found = SegmentAt(at, kind);
+  if (!found.has_value() || !holds(*found, at)) {
     return absl::OutOfRangeError(
-        absl::StrCat("offset ", address.offset, " is no code of its module"));
+        absl::StrCat("offset ", address.offset, " is no ",
+                     kind == Kind::kCode ? "code" : "data", " of its module"));
   }
   memory.Add(*found);
   return reinterpret_cast<const void*>(at);
+}
+
+}  // namespace
+
+absl::StatusOr<CodeAddress> LocateCode(const void* address) {
+  thread_local Memory memory;
+  return Locate(address, Kind::kCode, memory);
+}
+
+absl::StatusOr<const void*> ResolveCode(CodeAddress address) {
+  thread_local Memory memory;
+  return Resolve(address, 1, Kind::kCode, memory);
+}
+
+absl::StatusOr<CodeAddress> LocateConstant(const void* constant) {
+  thread_local Memory memory;
+  return Locate(constant, Kind::kConstant, memory);
+}
+
+absl::StatusOr<const void*> ResolveConstant(CodeAddress address,
+                                            std::size_t bytes) {
+  thread_local Memory memory;
+  return Resolve(address, bytes, Kind::kConstant, memory);
 }
 
 absl::StatusOr<Module> FindModule(std::uint64_t id) {

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -97,6 +99,29 @@ TEST(CodeAddressTest, CodeMadeAtRunTimeIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(LocateCode(code).status()));
   munmap(code, 4096);
   EXPECT_TRUE(absl::IsNotFound(LocateCode(nullptr).status()));
+}
+
+struct Constant {
+  std::uint64_t number;
+  Function function;
+};
+// With an address in it, and without: they lie in different segments.
+constexpr Constant kWithFunction = {5, &Twice};
+constexpr Constant kWithout = {6, nullptr};
+
+TEST(CodeAddressTest, ResolvesConstants) {
+  for (const Constant* constant : {&kWithFunction, &kWithout}) {
+    const auto address = LocateConstant(constant);
+    ASSERT_TRUE(address.ok()) << address.status();
+    EXPECT_EQ(*ResolveConstant(*address, sizeof *constant), constant);
+    EXPECT_EQ(*ResolveConstant(*address, 1), constant);
+    EXPECT_TRUE(absl::IsOutOfRange(
+        ResolveConstant(*address, std::size_t{1} << 40).status()));
+    EXPECT_TRUE(absl::IsNotFound(
+        ResolveConstant({address->module + 1, address->offset}, 1).status()));
+  }
+  const auto made = std::make_unique<Constant>(kWithFunction);
+  EXPECT_TRUE(absl::IsNotFound(LocateConstant(made.get()).status()));
 }
 
 TEST(CodeAddressTest, DataIsNoCode) {
@@ -202,7 +227,8 @@ TEST(CodeAddressTest, ARebuiltLibraryUnderTheSamePathIsRefused) {
   other.id += 1;  // Another build's.
   const absl::Status status = OpenModule(other);
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
-  EXPECT_NE(std::string(status.message()).find(module->path), std::string::npos);
+  EXPECT_NE(std::string(status.message()).find(module->path),
+            std::string::npos);
   other.path = "/no/such/file.so";
   EXPECT_TRUE(absl::IsFailedPrecondition(OpenModule(other)));
 }

@@ -1,8 +1,9 @@
-// IdentityCode: functions that travel within this process only, by their
-// address, for tests of what sends them.
+// IdentityCode: functions and constants that travel within this process only,
+// by their address, for tests of what sends them.
 #ifndef JOBLIB_TESTS_TESTING_IDENTITY_CODE_H_
 #define JOBLIB_TESTS_TESTING_IDENTITY_CODE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "joblib/core/byte_reader.h"
@@ -25,6 +26,12 @@ class IdentityCode final : public internal::CodeRefs {
     }
     return reinterpret_cast<const void*>(
         static_cast<std::uintptr_t>(ref.offset));
+  }
+  internal::CodeRef OfConstant(const void* constant) override {
+    return Of(constant);
+  }
+  const void* FindConstant(internal::CodeRef ref, std::size_t) override {
+    return Find(ref);
   }
 
  private:

@@ -25,15 +25,14 @@ template <class F, class... Args>
 class DelayedCall;
 
 namespace internal {
-class ByteReader;
 class ByteWriter;
-using ShippedCallRunner = void (*)(ByteReader& call, ByteWriter& result);
+struct ShippedRunner;
 // A delayed call given as a parameter (loky's `initializer`), type erased.
 class KeptCall {
  public:
   virtual ~KeptCall() = default;
   // As TaskBlock's: what runs it in another process, and what that gets.
-  virtual ShippedCallRunner Runner() const = 0;
+  virtual const ShippedRunner& Runner() const = 0;
   virtual void Encode(ByteWriter& out) const = 0;
 };
 // Its functions are in core/kept_call.h, which delayed.h brings.
@@ -41,7 +40,7 @@ template <class Call>
 class TypedKeptCall final : public KeptCall {
  public:
   explicit TypedKeptCall(Call call) : call_(std::move(call)) {}
-  ShippedCallRunner Runner() const override;
+  const ShippedRunner& Runner() const override;
   void Encode(ByteWriter& out) const override;
 
  private:

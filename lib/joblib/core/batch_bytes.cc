@@ -1,6 +1,7 @@
 // Batches as bytes, for backends that users write.
 //
-//   bytes: header, runner, errors_are_values, n, n times (length, call)
+//   bytes: header, build's landmark, runner, worker index, errors_are_values, n,
+//          n times (length, call)
 //   reply: header, n, n times (ok, length, result or exception)
 #include "joblib/core/batch_bytes.h"
 
@@ -22,6 +23,7 @@
 #include "joblib/core/errors.h"
 #include "joblib/core/exception_codec.h"
 #include "joblib/core/outcome.h"
+#include "joblib/core/shipped_runner.h"
 #include "joblib/core/thread_state.h"
 
 namespace joblib {
@@ -154,8 +156,8 @@ std::string RunBatchBytes(const std::string& bytes,
         "These bytes of joblib::Batch::bytes() are of another build of the "
         "program: both sides have to be the same one.");
   }
-  const auto run = reinterpret_cast<ShippedCallRunner>(
-      const_cast<void*>(code.Find(in.Get<CodeRef>())));
+  const ShippedRunner& runner = FindRunner(in.Get<CodeRef>());
+  const auto worker_index = in.Get<std::int32_t>();
   const bool errors_are_values = in.Get<std::uint8_t>() != 0;
   const auto n = in.Get<std::uint32_t>();
   HeapBytes reply;
@@ -177,13 +179,14 @@ std::string RunBatchBytes(const std::string& bytes,
     if (begins) begins(done);
     {
       TaskContext task;
+      task.worker_index = worker_index;
       if (task_timeout.count() > 0) {
         task.deadline = std::chrono::steady_clock::now() + task_timeout;
       }
       const ThreadStateScope scope(config, &task);
       try {
         ByteReader part(call, length, shared);
-        run(part, out);
+        runner.run(part, out);
       } catch (...) {
         error = std::current_exception();
       }
@@ -201,13 +204,15 @@ std::string RunBatchBytes(const std::string& bytes,
 }
 
 void EncodeBatch(const Batch& batch, ByteWriter& out) {
-  const BatchState& state = BatchReceiver::StateOf(batch);
+  BatchState& state = BatchReceiver::StateOf(batch);
   const TaskBlock& block = *state.block;
   CodeRefs& code = TheCodeRefs();
   PutHeader(kCalls, out);
   out.Put(code.Of(reinterpret_cast<const void*>(&Landmark)));
-  out.Put(code.Of(reinterpret_cast<const void*>(block.Runner())));
-  out.Put(std::uint8_t{BatchReceiver::Of(batch)->errors_are_values()});
+  out.Put(RefOf(block.Runner()));
+  BatchReceiver& receiver = *BatchReceiver::Of(batch);
+  out.Put(std::int32_t{receiver.ShippedIndex(state)});
+  out.Put(std::uint8_t{receiver.errors_are_values()});
   out.Put(state.end - state.begin);
   for (std::uint32_t i = state.begin; i < state.end; ++i) {
     LengthBefore length(out);

@@ -22,6 +22,7 @@
 #include "joblib/core/array_memory.h"
 #include "joblib/core/backend_params.h"
 #include "joblib/core/batch.h"
+#include "joblib/core/shipped_runner.h"
 #include "joblib/core/thread_state.h"
 
 namespace joblib::internal {
@@ -29,11 +30,6 @@ namespace joblib::internal {
 class BatchState;
 class ByteReader;
 class ByteWriter;
-
-// Runs one encoded call in the process that got it: decodes it from `call`,
-// encodes its result into `result`. Throws what the task throws, PicklingError
-// if its result can't travel, DecodeError if `call` is not such a call.
-using ShippedCallRunner = void (*)(ByteReader& call, ByteWriter& result);
 
 // Delayed calls that were read together and the room for their results. The
 // typed part is in parallel/typed_block.h.
@@ -59,7 +55,7 @@ class TaskBlock {
   // For backends that run the calls in other processes.
   // What runs one of them there. Throws PicklingError if they can't travel:
   // what they are made of is known from their type.
-  virtual ShippedCallRunner Runner() const = 0;
+  virtual const ShippedRunner& Runner() const = 0;
   // Writes call `index`, which stays. Throws PicklingError, or what a user's
   // serialize function throws.
   virtual void Encode(std::uint32_t index, ByteWriter& out) const = 0;
@@ -176,6 +172,9 @@ class BatchReceiver : public std::enable_shared_from_this<BatchReceiver> {
   // The end of a batch: its tasks up to `done` have ended.
   virtual void FinishShipped(Batch batch, std::uint32_t done) = 0;
   static BatchState& StateOf(const Batch& batch) { return *batch.state_; }
+  // worker_index() of the tasks of a batch that travels as a whole: its own from
+  // the first question to its report.
+  virtual int ShippedIndex(BatchState& batch) = 0;
   // As BeginShipped, where all tasks have been run already.
   virtual bool BeginReply(BatchState& batch) = 0;
   // Whether a task's error is a value and the tasks behind it run.

@@ -1,10 +1,12 @@
-// CodeRefs: functions as other processes of the same program find them.
+// CodeRefs: functions and constants as other processes of the same program find
+// them.
 //
 // core knows no modules: what does, native/code_address.h, is put in by
 // builtin_backends.cc before main.
 #ifndef JOBLIB_CORE_CODE_REFS_H_
 #define JOBLIB_CORE_CODE_REFS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace joblib::internal {
@@ -21,6 +23,9 @@ class CodeRefs {
   virtual CodeRef Of(const void* function) = 0;
   // Throws DecodeError if there is no such function here.
   virtual const void* Find(CodeRef ref) = 0;
+  // The same for a constant of so many bytes.
+  virtual CodeRef OfConstant(const void* constant) = 0;
+  virtual const void* FindConstant(CodeRef ref, std::size_t bytes) = 0;
 };
 
 // `refs` lives for ever. Without any, TheCodeRefs throws PicklingError.

@@ -80,6 +80,7 @@ class Dispatcher final : public BatchReceiver {
   void DropBatch(BatchState& batch) override;
   Batch StealTail() override;
   bool BeginShipped(BatchState& batch) override;
+  int ShippedIndex(BatchState& batch) override;
   bool BeginReply(BatchState& batch) override;
   bool errors_are_values() const override {
     return plan_.return_as == ReturnAs::kOutcomes;
@@ -110,6 +111,7 @@ class Dispatcher final : public BatchReceiver {
     bool asymmetric = false;  // See BatchState::Claim.
     // From this task on its results are nobody's: the call has ended.
     std::optional<std::uint32_t> abandoned_from;
+    std::optional<int> shipped_index;
     TaskContext task;
   };
 

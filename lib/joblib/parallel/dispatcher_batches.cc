@@ -269,6 +269,9 @@ void Dispatcher::Finish(Tracked& batch, std::exception_ptr error) {
     batch.running = false;  // Nobody takes from it any more.
     running_.erase(std::find(running_.begin(), running_.end(), &batch));
   }
+  if (batch.shipped_index.has_value()) {
+    index_taken_[*std::exchange(batch.shipped_index, {})] = false;
+  }
   const std::uint32_t size = batch.end - batch.begin;
   const std::uint32_t n_done = batch.done - batch.begin;
   const std::uint32_t unused = batch.done + (batch.failed ? 1 : 0);

@@ -15,6 +15,13 @@ bool Dispatcher::BeginShipped(BatchState& state) {
   return true;
 }
 
+int Dispatcher::ShippedIndex(BatchState& state) {
+  Tracked& batch = Of(state);
+  absl::MutexLock lock(&mu_);
+  if (!batch.shipped_index.has_value()) batch.shipped_index = TakeIndex();
+  return *batch.shipped_index;
+}
+
 bool Dispatcher::BeginReply(BatchState& state) {
   Tracked& batch = Of(state);
   absl::MutexLock lock(&mu_);

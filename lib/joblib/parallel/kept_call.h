@@ -9,9 +9,9 @@
 namespace joblib::internal {
 
 template <class Call>
-ShippedCallRunner TypedKeptCall<Call>::Runner() const {
+const ShippedRunner& TypedKeptCall<Call>::Runner() const {
   if constexpr (kShipsCall<Call>) {
-    return &RunShipped<Call>;
+    return kShippedRunner<Call>;
   } else {
     CallCodec<Call>::ThrowCantShip();
   }

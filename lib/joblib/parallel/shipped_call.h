@@ -30,6 +30,7 @@
 #include "joblib/core/byte_reader.h"
 #include "joblib/core/byte_writer.h"
 #include "joblib/core/errors.h"
+#include "joblib/core/shipped_runner.h"
 #include "joblib/core/ships.h"
 #include "joblib/delayed.h"
 
@@ -328,7 +329,7 @@ R DecodeResult(ByteReader& in) {
   }
 }
 
-// A ShippedCallRunner.
+// ShippedRunner::run.
 template <class Call>
 void RunShipped(ByteReader& in, ByteWriter& out) {
   // Not too much for the stack of a thread.
@@ -349,6 +350,11 @@ void RunShipped(ByteReader& in, ByteWriter& out) {
     run(call, out);
   }
 }
+
+// Hidden: each library has its own, and can be unloaded.
+template <class Call>
+[[gnu::visibility("hidden")]] inline constexpr ShippedRunner kShippedRunner = {
+    ShippedRunner::kMark, &RunShipped<Call>};
 
 }  // namespace joblib::internal
 

@@ -163,9 +163,9 @@ class TypedBlock final : public TaskBlock {
     }
     return kKeep == Keep::kOutcomes;
   }
-  ShippedCallRunner Runner() const override {
+  const ShippedRunner& Runner() const override {
     if constexpr (kShipsCall<Call>) {
-      return &RunShipped<Call>;
+      return kShippedRunner<Call>;
     } else {
       CallCodec<Call>::ThrowCantShip();
     }

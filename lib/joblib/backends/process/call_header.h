@@ -13,7 +13,7 @@ namespace joblib::internal {
 class TaskBlock;
 
 struct CallHeader {
-  CodeRef runner;             // A ShippedCallRunner.
+  CodeRef runner;             // A ShippedRunner.
   std::int64_t task_timeout;  // ns; 0: none.
   std::int32_t worker_index;
   std::int32_t nesting_level;  // Of the tasks.

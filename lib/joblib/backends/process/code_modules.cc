@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "joblib/core/byte_reader.h"
 #include "joblib/core/errors.h"
@@ -10,16 +11,24 @@
 
 namespace joblib::internal {
 namespace {
+
 thread_local CodeModules::Noted* noted = nullptr;
+
+const void* OrThrow(const absl::StatusOr<const void*>& address) {
+  if (address.ok()) return *address;
+  throw DecodeError(absl::StrCat(
+      "joblib: this process does not have the function that it was sent (",
+      address.status().message(),
+      "): the program or a library of it was replaced while it ran. Start "
+      "the program again."));
+}
+
 }  // namespace
 
 CodeModules::Noted::Noted() : outer_(noted) { noted = this; }
 CodeModules::Noted::~Noted() { noted = outer_; }
 
-CodeRef CodeModules::Of(const void* function) {
-  if (function == nullptr) return {};
-  const absl::StatusOr<native::CodeAddress> address =
-      native::LocateCode(function);
+CodeRef CodeModules::Note(const absl::StatusOr<native::CodeAddress>& address) {
   if (!address.ok()) {
     throw PicklingError(
         absl::StrCat("Could not pickle the task to send it to the workers: its "
@@ -36,18 +45,22 @@ CodeRef CodeModules::Of(const void* function) {
   return {address->module, address->offset};
 }
 
+CodeRef CodeModules::Of(const void* function) {
+  if (function == nullptr) return {};
+  return Note(native::LocateCode(function));
+}
+
 const void* CodeModules::Find(CodeRef ref) {
   if (ref.module == 0) return nullptr;
-  const absl::StatusOr<const void*> address =
-      native::ResolveCode({ref.module, ref.offset});
-  if (!address.ok()) {
-    throw DecodeError(absl::StrCat(
-        "joblib: this process does not have the function that it was sent (",
-        address.status().message(),
-        "): the program or a library of it was replaced while it ran. Start "
-        "the program again."));
-  }
-  return *address;
+  return OrThrow(native::ResolveCode({ref.module, ref.offset}));
+}
+
+CodeRef CodeModules::OfConstant(const void* constant) {
+  return Note(native::LocateConstant(constant));
+}
+
+const void* CodeModules::FindConstant(CodeRef ref, std::size_t bytes) {
+  return OrThrow(native::ResolveConstant({ref.module, ref.offset}, bytes));
 }
 
 }  // namespace joblib::internal

@@ -5,10 +5,13 @@
 #ifndef JOBLIB_BACKENDS_PROCESS_CODE_MODULES_H_
 #define JOBLIB_BACKENDS_PROCESS_CODE_MODULES_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
 #include "joblib/core/code_refs.h"
+#include "native/code_address.h"
 
 namespace joblib::internal {
 
@@ -16,9 +19,11 @@ class CodeModules final : public CodeRefs {
  public:
   CodeRef Of(const void* function) override;
   const void* Find(CodeRef ref) override;
+  CodeRef OfConstant(const void* constant) override;
+  const void* FindConstant(CodeRef ref, std::size_t bytes) override;
 
-  // While it lives, the modules that Of() answers with on this thread are
-  // noted.
+  // While it lives, the modules that Of and OfConstant answer with on this
+  // thread are noted.
   class Noted {
    public:
     Noted();
@@ -32,6 +37,9 @@ class CodeModules final : public CodeRefs {
     Modules modules_;  // Each once.
     Noted* const outer_;
   };
+
+ private:
+  static CodeRef Note(const absl::StatusOr<native::CodeAddress>& address);
 };
 
 }  // namespace joblib::internal

@@ -166,7 +166,7 @@ class ProcessCall final : public BackendCall,
   std::vector<Held> held_ ABSL_GUARDED_BY(drive_mu_);
   bool waits_for_lease_ ABSL_GUARDED_BY(drive_mu_) = false;
   std::vector<bool> index_taken_ ABSL_GUARDED_BY(drive_mu_);
-  ShippedCallRunner runner_ ABSL_GUARDED_BY(drive_mu_) = nullptr;
+  const ShippedRunner* runner_ ABSL_GUARDED_BY(drive_mu_) = nullptr;
   std::exception_ptr runner_error_ ABSL_GUARDED_BY(drive_mu_);
   // The tasks can't travel: each batch gets a worker forked after it was read,
   // which finds them in its copy of the memory.

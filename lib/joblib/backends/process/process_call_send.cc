@@ -23,6 +23,8 @@ void RunForkedTask(ByteReader& call, ByteWriter& result) {
   const auto task = call.Get<ForkedTask>();
   task.block->RunEncoded(task.index, result);
 }
+constexpr ShippedRunner kForkedTaskRunner = {ShippedRunner::kMark,
+                                             RunForkedTask};
 
 }  // namespace
 
@@ -106,10 +108,10 @@ bool ProcessCall::FindRunner(const TaskBlock& block) {
   if (runner_ != nullptr) return true;
   if (runner_error_ != nullptr) return false;
   try {
-    runner_ = block.Runner();
+    runner_ = &block.Runner();
   } catch (...) {
     if (pool_->forks()) {
-      runner_ = RunForkedTask;
+      runner_ = &kForkedTaskRunner;
       by_pointer_ = true;
     } else {
       runner_error_ = std::current_exception();
@@ -152,17 +154,15 @@ bool ProcessCall::SendHeader(Held& held) {
     CallHeader first = header;
     first.task_timeout = 0;
     first.is_traced = 0;
-    const bool sent = link.SendCode(
-        RequestKind::kInitializer, reinterpret_cast<const void*>(call.Runner()),
-        [&](ByteWriter& out, CodeRef runner) {
-          first.runner = runner;
-          out.Put(first);
-          call.Encode(out);
-        });
+    const bool sent = link.SendCode(RequestKind::kInitializer, call.Runner(),
+                                    [&](ByteWriter& out, CodeRef runner) {
+                                      first.runner = runner;
+                                      out.Put(first);
+                                      call.Encode(out);
+                                    });
     if (!sent) return false;
   }
-  return link.SendCode(RequestKind::kCall,
-                       reinterpret_cast<const void*>(runner_),
+  return link.SendCode(RequestKind::kCall, *runner_,
                        [&](ByteWriter& out, CodeRef runner) {
                          header.runner = runner;
                          out.Put(header);

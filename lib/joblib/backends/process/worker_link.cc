@@ -252,10 +252,10 @@ bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index, bool flush) {
 }
 
 bool WorkerLink::SendCode(
-    RequestKind kind, const void* function,
+    RequestKind kind, const ShippedRunner& runner,
     absl::FunctionRef<void(ByteWriter&, CodeRef)> encode) {
   CodeModules::Noted noted;
-  const CodeRef code = TheCodeRefs().Of(function);
+  const CodeRef code = RefOf(runner);
   // Its own module, and those of what it is called with.
   for (;;) {
     for (const std::uint64_t module : noted.modules()) {

@@ -112,8 +112,8 @@ class WorkerLink {
   bool SendTask(Shipment& shipment, std::uint32_t index, bool flush);
   bool SendControl(RequestKind kind,
                    absl::FunctionRef<void(ByteWriter&)> encode);
-  // The same with a function of this process as the other one finds it.
-  bool SendCode(RequestKind kind, const void* function,
+  // The same with a runner of this process as the other one finds it.
+  bool SendCode(RequestKind kind, const ShippedRunner& runner,
                 absl::FunctionRef<void(ByteWriter&, CodeRef)> encode);
   // Makes what was sent visible to the worker and wakes it.
   void Publish();

@@ -182,8 +182,7 @@ class WorkerLoop {
     call_error_ = nullptr;
     runner_ = nullptr;
     try {
-      runner_ = reinterpret_cast<ShippedCallRunner>(
-          const_cast<void*>(TheCodeRefs().Find(header.runner)));
+      runner_ = &FindRunner(header.runner);
     } catch (...) {
       call_error_ = std::current_exception();
     }
@@ -214,7 +213,7 @@ class WorkerLoop {
     const bool is_timed = is_traced_ || task_timeout_.count() > 0;
     if (!is_timed) {
       const ThreadStateScope scope(config_, &task);
-      runner_(in, reply_.writer());
+      runner_->run(in, reply_.writer());
       return;
     }
     const Clock::time_point start = Clock::now();
@@ -227,7 +226,7 @@ class WorkerLoop {
     {
       const ThreadStateScope scope(config_, &task);
       try {
-        runner_(in, reply_.writer());
+        runner_->run(in, reply_.writer());
       } catch (...) {
         error = std::current_exception();
       }
@@ -292,7 +291,7 @@ class WorkerLoop {
   std::uint32_t position_ = 0;
 
   // Of the current call.
-  ShippedCallRunner runner_ = nullptr;
+  const ShippedRunner* runner_ = nullptr;
   std::exception_ptr call_error_;
   StopWatcher stop_watcher_;
   std::shared_ptr<CallControl> control_;
