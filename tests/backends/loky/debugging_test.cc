@@ -1,11 +1,13 @@
-// Helps for those who look for a fault: JOBLIB_LOG, and workers that wait for a
-// debugger.
+// Helps for those who look for a fault: JOBLIB_LOG, JOBLIB_WATCHDOG, and
+// workers that wait for a debugger.
 #include <sys/ptrace.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -24,6 +26,7 @@
 namespace joblib::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -58,6 +61,49 @@ TEST(LogTest, TellsWhatThePoolDecides) {
 TEST(LogTest, SaysNothingUnasked) {
   EXPECT_EQ(RunSelf("--a-lot").output, "good\n");
   EXPECT_EQ(RunSelf("--a-lot", "env JOBLIB_LOG=0").output, "good\n");
+}
+
+std::string TextOf(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Ends once the watchdog has spoken, in the file that stderr is.
+bool StayUntilSaid(const std::string& path) {
+  return Eventually([&] {
+    return TextOf(path).find("no worker process has moved") !=
+           std::string::npos;
+  });
+}
+
+int GetStuck(const std::string& path) {
+  if (std::freopen(path.c_str(), "w", stderr) == nullptr) return 1;
+  const auto heard = Parallel({.n_jobs = 2, .batch_size = 1})(
+      std::vector{delayed(StayUntilSaid)(path)});
+  std::puts(heard[0] ? "heard" : "not heard");
+  return 0;
+}
+
+TEST(WatchdogTest, TellsWhatEachWorkerIsAt) {
+  const std::string path = ::testing::TempDir() + "/watchdog.txt";
+  const ProgramEnd end = RunSelf("--stuck " + path, "env JOBLIB_WATCHDOG=0.2");
+  EXPECT_EQ(end.output, "heard\n");
+  EXPECT_THAT(TextOf(path),
+              ContainsRegex("joblib\\[[0-9]+\\] [0-9.]+ s: no worker process "
+                            "has moved for [0-9]+ s:\n"
+                            "  [0-9]+: [^\n]*\n"
+                            "  [0-9]+: [^\n]*\n"));
+  EXPECT_THAT(TextOf(path), ContainsRegex("has been at request [0-9]+ since"));
+}
+
+TEST(WatchdogTest, RefusesWhatIsNoNumberOfSeconds) {
+  for (const char* value : {"soon", "-1", "nan", "1e9"}) {
+    const ProgramEnd end =
+        RunSelf("--a-lot", std::string("env JOBLIB_WATCHDOG=") + value);
+    EXPECT_EQ(end.exit_code, 0);
+    EXPECT_THAT(end.output, HasSubstr(std::string("JOBLIB_WATCHDOG=") + value +
+                                      " is no number of seconds"));
+  }
 }
 
 bool MeetTheOther(const SharedCounters& begun) {
@@ -101,6 +147,9 @@ TEST(WaitForDebuggerTest, WorkersServeOnceOneIsAttached) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--a-lot") {
     return joblib::testing::DoALot();
+  }
+  if (argc > 2 && std::string_view(argv[1]) == "--stuck") {
+    return joblib::testing::GetStuck(argv[2]);
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

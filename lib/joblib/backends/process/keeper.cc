@@ -128,6 +128,7 @@ void Keeper::Loop() {
     }
     // A program may have closed what wakes us.
     if (!kept_.empty()) at(now + kLookAgain);
+    if (watchdog_.is_on() && !kept_.empty()) at(Watch(now));
     std::optional<std::chrono::milliseconds> timeout;
     if (next.has_value()) {
       timeout = std::chrono::ceil<std::chrono::milliseconds>(*next - now);
@@ -226,6 +227,14 @@ void Keeper::End(WorkerLink& link) {
     on_end = on_end_;
   }
   if (on_end) on_end(link);
+}
+
+Clock::time_point Keeper::Watch(Clock::time_point now) {
+  watchdog_.Begin();
+  for (const Kept& kept : kept_) {
+    watchdog_.See(kept.link->pid.load(), kept.link->channel().header());
+  }
+  return watchdog_.End(now);
 }
 
 std::optional<Clock::time_point> Keeper::RunTick() {

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "joblib/backends/process/bells.h"
+#include "joblib/backends/process/watchdog.h"
 #include "joblib/backends/process/worker_link.h"
 #include "native/event.h"
 
@@ -81,6 +82,9 @@ class Keeper {
   void End(WorkerLink& link);
   std::optional<std::chrono::steady_clock::time_point> RunTick()
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns when to look next; it is on and there are workers.
+  std::chrono::steady_clock::time_point Watch(
+      std::chrono::steady_clock::time_point now);
 
   std::atomic<BellPage*> bells_;  // Never deleted.
   native::Event event_;
@@ -92,7 +96,9 @@ class Keeper {
   std::vector<New> new_ ABSL_GUARDED_BY(mu_);
   Tick tick_ ABSL_GUARDED_BY(mu_);
   std::function<void(WorkerLink&)> on_end_ ABSL_GUARDED_BY(mu_);
-  std::vector<Kept> kept_;  // The thread's own.
+  // The thread's own:
+  std::vector<Kept> kept_;
+  Watchdog watchdog_;
 };
 
 }  // namespace joblib::internal
