@@ -54,6 +54,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/consumers/library/both.cc": "a program, not a test",
     "tests/consumers/library/scaler.cc": "a program, not a test",
     "tests/consumers/program/program.cc": "a program, not a test",
+    "tests/contract/pipe_backend_contract_test.cc": "a backend with processes",
     "tests/native/affinity_process_test.cc": "sets the affinity it expects",
     "tests/native/child_process_test.cc": "asks what a child inherits",
     "tests/native/code_address_test.cc": "loads and unloads a library",

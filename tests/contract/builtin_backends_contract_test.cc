@@ -23,12 +23,14 @@ class InlineBackend final : public ParallelBackendBase {
 
 template <class B>
 BackendUnderTest Case(const char* name, int n_jobs) {
+  constexpr bool kHasProcesses = std::is_same_v<B, LokyBackend> ||
+                                 std::is_same_v<B, MultiprocessingBackend>;
   return {.name = name,
           .make = [] { return std::make_shared<B>(); },
           .n_jobs = n_jobs,
           .runs_in_submit = std::is_same_v<B, InlineBackend>,
-          .processes = std::is_same_v<B, LokyBackend> ||
-                       std::is_same_v<B, MultiprocessingBackend>};
+          .processes = kHasProcesses,
+          .survives_deaths = kHasProcesses};
 }
 
 std::vector<BackendUnderTest> BuiltinBackends() {

@@ -34,6 +34,9 @@ struct BackendUnderTest {
   // Tasks run in other processes: they share no memory with the test, and an
   // abort kills them (DESIGN.md 8.2).
   bool processes = false;
+  // A worker's death costs its task alone, and can be had by max_retries and
+  // task_timeout.
+  bool survives_deaths = false;
 };
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
@@ -73,7 +76,7 @@ class BackendContractTest : public ::testing::TestWithParam<BackendUnderTest> {
 class GeneratorContractTest : public BackendContractTest {};
 // Of backends whose tasks may use the test's memory.
 class SharedMemoryContractTest : public BackendContractTest {};
-// Of backends whose tasks run in other processes.
+// Of backends that survive deaths.
 class ProcessContractTest : public BackendContractTest {};
 
 // Those of `backends` that `has` likes.
@@ -92,8 +95,8 @@ inline bool HasGenerators(const BackendUnderTest& backend) {
 inline bool SharesMemory(const BackendUnderTest& backend) {
   return !backend.processes;
 }
-inline bool HasProcesses(const BackendUnderTest& backend) {
-  return backend.processes;
+inline bool SurvivesDeaths(const BackendUnderTest& backend) {
+  return backend.survives_deaths;
 }
 
 // In namespace joblib::testing. `...`: a std::vector<BackendUnderTest>. Suites
@@ -109,7 +112,7 @@ inline bool HasProcesses(const BackendUnderTest& backend) {
       ::testing::ValuesIn(Only(__VA_ARGS__, SharesMemory)), NameOf);  \
   INSTANTIATE_TEST_SUITE_P(                                           \
       Prefix, ProcessContractTest,                                    \
-      ::testing::ValuesIn(Only(__VA_ARGS__, HasProcesses)), NameOf)
+      ::testing::ValuesIn(Only(__VA_ARGS__, SurvivesDeaths)), NameOf)
 
 }  // namespace joblib::testing
 
