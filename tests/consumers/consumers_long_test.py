@@ -87,6 +87,9 @@ class ProgramTest(installed.ConsumerTest):
             self.static, CMAKE_CXX_FLAGS="-fno-pie", CMAKE_EXE_LINKER_FLAGS="-no-pie"
         )
 
+    def test_gold_linker(self):
+        self.check_program(self.static, CMAKE_EXE_LINKER_FLAGS="-fuse-ld=gold")
+
     def test_sanitizers(self):
         # ThreadSanitizer has to see the library's own synchronization, too.
         for sanitizer in ["address", "undefined"]:
