@@ -8,21 +8,19 @@
 #   tools/setup.sh            what `bazel test //...` needs, in any configuration
 #   tools/setup.sh --bench    also the peers that tools/bench compares with
 #   tools/setup.sh --lint     also clang++, clang-format and clang-tidy
-#   tools/setup.sh --docs     also Doxygen, for tools/docs
 set -euo pipefail
 
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           openjdk-17-jdk-headless libhwloc-dev libcereal-dev rapidjson-dev
           libeigen3-dev libopenblas0-pthread libtbb-dev libgtest-dev
-          cmake make pkg-config python3 python3-numpy python3-venv
+          cmake make pkg-config doxygen gdb python3 python3-numpy python3-venv
           emscripten node-acorn nodejs chromium chromium-driver)
 for arg in "$@"; do
   case "$arg" in
     --bench) packages+=(openmpi-bin libopenmpi-dev python3-venv) ;;
     --lint) packages+=(clang-14 clang-format-14 clang-tidy-14) ;;
-    --docs) packages+=(doxygen) ;;
     *)
-      echo "usage: $0 [--bench] [--lint] [--docs]" >&2
+      echo "usage: $0 [--bench] [--lint]" >&2
       exit 2
       ;;
   esac

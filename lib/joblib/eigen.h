@@ -118,10 +118,11 @@ struct EigenMemory final : ArrayMemory {
 
 }  // namespace internal
 
-// What eigen_view() and mutable_eigen_view() give.
+// What eigen_view() gives.
 template <class T>
 using EigenView = Eigen::Map<const internal::EigenMatrix<T>, Eigen::Unaligned,
                              internal::EigenStride>;
+// The same, to write through.
 template <class T>
 using MutableEigenView = Eigen::Map<internal::EigenMatrix<T>, Eigen::Unaligned,
                                     internal::EigenStride>;

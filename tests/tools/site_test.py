@@ -26,6 +26,12 @@ class MarkdownTest(unittest.TestCase):
             "<strong>that</strong> &lt;x&gt;.</p>\n",
         )
 
+    def test_a_picture_has_words(self):
+        self.assertEqual(
+            html_of("![Two lanes, a & b](lanes.svg)\n"),
+            '<p><img src="lanes.svg" alt="Two lanes, a &amp; b"></p>\n',
+        )
+
     def test_a_bar_in_code_ends_no_cell(self):
         self.assertIn("<td><code>a || b</code></td><td>c</td>", html_of("| x | y |\n| --- | --- |\n| `a || b` | c |\n"))
 

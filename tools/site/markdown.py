@@ -3,7 +3,7 @@
     html, title = render(text, link)    link(target) -> href
 
 Headings, paragraphs, lists, tables, fenced and indented code, `code`, **bold**,
-*emphasis*, [links](x). HTML comments are dropped. Raises ValueError for what it
+*emphasis*, [links](x), ![pictures](x). HTML comments are dropped. Raises ValueError for what it
 doesn't know.
 """
 
@@ -29,6 +29,11 @@ def inline(text, link):
             # A private character for each span: links may hold code.
             result.append("\ue000%d\ue001" % (i + 2))
     joined = "".join(result)
+    joined = re.sub(
+        r"!\[([^\]]+)\]\(([^)\s]+)\)",
+        lambda m: '<img src="%s" alt="%s">' % (html.escape(link(html.unescape(m[2]))), m[1].replace('"', "&quot;")),
+        joined,
+    )
     joined = re.sub(
         r"\[([^\]]+)\]\(([^)\s]+)\)",
         lambda m: '<a href="%s">%s</a>' % (html.escape(link(html.unescape(m[2]))), m[1]),
