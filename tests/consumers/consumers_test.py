@@ -91,6 +91,25 @@ class PkgConfigTest(installed.ConsumerTest):
         self.run_in(place, "g++", "-std=c++20", "eigen.cc", "-o", "eigen", *flags)
         self.assertEqual(self.run_in(place, "./eigen"), "10 20\n")
 
+    def test_gdb_shows_arrays_by_their_elements(self):
+        place = self.copy_of("gdb")
+        flags = self.pkg_config(self.static, "--cflags", "--libs")
+        self.run_in(place, "g++", "-std=c++20", "-g", "program.cc", "-o", "program", *flags)
+        printers = os.path.join(installed.ROOT, "tools", "gdb", "joblib_printers.py")
+        commands = ["source " + printers, "break Stop", "run"]
+        for name in ["table", "transposed", "row", "scalar", "empty"]:
+            commands += ["output " + name, "echo \\n"]
+        arguments = [word for command in commands for word in ("-ex", command)]
+        shown = self.run_in(place, "gdb", "-nx", "-batch", *arguments, "program")
+        for array in [
+            "joblib::Array<double> of shape (2, 3) = {1, 2, 3, 4, 5, 6.5}\n",
+            "joblib::Array<double> of shape (3, 2) = {1, 4, 2, 5, 3, 6.5}\n",
+            "joblib::Array<int> of shape (2,) = {7, 9}\n",
+            "joblib::Array<double> of shape () = {42}\n",
+            "joblib::Array<float> of shape (0,)",
+        ]:
+            self.assertIn(array, shown)
+
     def test_brings_cereal_for_those_who_have_none(self):
         third_party = os.path.join(self.static, "include", "joblib", "third_party")
         included = self.run_in(

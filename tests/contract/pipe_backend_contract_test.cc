@@ -97,9 +97,14 @@ class Server {
   bool Ask(const std::string& batch, std::string* reply) {
     return Send(fd_, batch) && Receive(fd_, reply);
   }
-  void Kill() { kill(pid_, SIGKILL); }
+  void Kill() {
+    killed_ = true;
+    kill(pid_, SIGKILL);
+  }
+  bool killed() const { return killed_; }
 
  private:
+  bool killed_ = false;
   pid_t pid_;
   int fd_;
 };
@@ -180,13 +185,15 @@ class Pool {
       }
       lock.lock();
       std::erase(busy_, server.get());
+      const bool killed = server->killed();
       lock.unlock();
+      // Maybe after its answer.
+      if (killed || !answered) server.reset();
       if (answered) {
         batch.finish(reply);
       } else if (error != nullptr) {
         batch.fail(error);
       } else {
-        server.reset();
         batch.fail(std::make_exception_ptr(joblib::CancelledError("killed")));
       }
       lock.lock();

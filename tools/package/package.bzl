@@ -7,6 +7,18 @@ does the work.
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 
+_COMPILATION_MODE = "//command_line_option:compilation_mode"
+
+# Optimized whatever the build is: what is tested is what users get.
+def _optimized_impl(_settings, _attr):
+    return {_COMPILATION_MODE: "opt"}
+
+_optimized = transition(
+    implementation = _optimized_impl,
+    inputs = [],
+    outputs = [_COMPILATION_MODE],
+)
+
 # What a header's path in the installed tree begins with, by where it lies.
 _OURS = "lib/joblib/"
 _CEREAL = "/include/cereal/"
@@ -26,7 +38,7 @@ def _header_lines(headers):
 
 def _joblib_package_impl(ctx):
     toolchain = find_cpp_toolchain(ctx)
-    info = ctx.attr.library[CcInfo]
+    info = ctx.attr.library[0][CcInfo]
     objects = []
     link_flags = []
     for linker_input in info.linking_context.linker_inputs.to_list():
@@ -77,7 +89,11 @@ def _joblib_package_impl(ctx):
 joblib_package = rule(
     implementation = _joblib_package_impl,
     attrs = {
-        "library": attr.label(providers = [CcInfo], mandatory = True),
+        "library": attr.label(
+            cfg = _optimized,
+            mandatory = True,
+            providers = [CcInfo],
+        ),
         "version": attr.string(mandatory = True),
         "headers": attr.label_list(allow_files = True),
         "licenses": attr.label_keyed_string_dict(allow_files = True),
@@ -86,6 +102,9 @@ joblib_package = rule(
         "_make_package": attr.label(default = "make_package.py", allow_single_file = True),
         "_exports": attr.label(default = "exports.py", allow_single_file = True),
         "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
     },
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
