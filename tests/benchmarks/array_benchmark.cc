@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -110,6 +111,9 @@ void StopForALook(int pid) {
   }
 }
 
+// In which they go on.
+constexpr std::chrono::milliseconds kBetweenLooks{20};
+
 // The most that this process and its children take, looked at again and again.
 class PeakPss {
  public:
@@ -132,6 +136,7 @@ class PeakPss {
       for (const int pid : children) sum += PssKib(pid);
       for (const int pid : children) kill(pid, SIGCONT);
       peak_ = std::max(peak_, sum);
+      std::this_thread::sleep_for(kBetweenLooks);
     } while (!stops_.load());
   }
 
