@@ -47,6 +47,8 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/loky/program_ends_test.cc": "kills programs",
     "tests/backends/process/wild_worker_test.cc": "sends what no worker sends",
     "tests/backends/threading/thread_pool_fork_test.cc": "forks",
+    "tests/benchmarks/array_benchmark.cc": "stops workers to look at them",
+    "tests/benchmarks/array_plain.cc": "what one does by hand",
     "tests/benchmarks/bare_processes.cc": "what the peers are made of",
     "tests/consumers/c_main/work.cc": "a program, not a test",
     "tests/consumers/forks/program.cc": "a program, not a test",

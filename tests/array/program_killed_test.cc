@@ -1,5 +1,7 @@
 // A program that is killed together with all its workers, in the middle of
 // tasks with arrays, leaves nothing behind: no file, no memory.
+//
+//   program_killed_test [--rounds=N]
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -7,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -27,8 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+int rounds = 10;
 constexpr int kWorkers = 2;
-constexpr int kRounds = 10;
 constexpr std::int64_t kBytes = 32 << 20;  // Of each array.
 constexpr std::int64_t kTolerance = 64 << 20;
 constexpr std::chrono::seconds kLimit{20};
@@ -64,11 +67,14 @@ int RunProgram(const std::string& temp_folder, const std::string& words) {
 
 // ---- The test ----
 
-std::set<std::string> Listing(const fs::path& folder) {
+// Of the library's files in a folder where all programs of the machine have
+// theirs.
+std::set<std::string> OurNamesIn(const fs::path& folder) {
   std::set<std::string> names;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    names.insert(entry.path().filename());
+    const std::string name = entry.path().filename();
+    if (name.find("joblib") != std::string::npos) names.insert(name);
   }
   return names;
 }
@@ -112,16 +118,16 @@ void KillOne(const std::string& temp_folder) {
 TEST(ProgramKilledTest, WithAllItsWorkersItLeavesNothing) {
   const fs::path temp = ::testing::TempDir() + "/killed";
   fs::create_directories(temp);
-  const std::set<std::string> shm = Listing("/dev/shm");
+  const std::set<std::string> shm = OurNamesIn("/dev/shm");
   const std::int64_t before = SharedBytes();
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     KillOne(round % 2 == 0 ? temp.string() : "default");
     EXPECT_TRUE(fs::is_empty(temp));
   }
   // Others use shared memory as well, and come and go.
   EXPECT_TRUE(Eventually(
       [&] {
-        for (const std::string& name : Listing("/dev/shm")) {
+        for (const std::string& name : OurNamesIn("/dev/shm")) {
           if (shm.count(name) == 0) return false;
         }
         return SharedBytes() <= before + kTolerance;
@@ -138,5 +144,8 @@ int main(int argc, char** argv) {
     return joblib::testing::RunProgram(argv[1], argv[2]);
   }
   ::testing::InitGoogleTest(&argc, argv);
+  if (argc == 2 && std::string_view(argv[1]).starts_with("--rounds=")) {
+    joblib::testing::rounds = std::atoi(argv[1] + 9);
+  }
   return RUN_ALL_TESTS();
 }

@@ -236,8 +236,19 @@ std::vector<Array<double>> Many(int n) {
   return many;
 }
 
+// They stay the worker's.
+int MakesAndDrops(int n) { return static_cast<int>(Many(n).size()); }
+
 TEST_F(RecycledResultsTest, AWorkerKeepsSoManyAtMost) {
   Parallel parallel(OneWorker());
+  parallel(each(range(2), [](int) { return delayed(MakesAndDrops)(60); }));
+  int maps = 0;
+  for (const std::int64_t pid : Children()) {
+    const Kept kept = KeptBy(pid);
+    maps += kept.maps;
+    EXPECT_LE(kept.maps, 32);
+  }
+  EXPECT_GE(maps, 32);
   for (int round = 0; round < 3; ++round) {
     const auto many =
         parallel(each(range(1), [&](int) { return delayed(Many)(60); }))[0];

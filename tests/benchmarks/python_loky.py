@@ -63,25 +63,30 @@ BENCHMARKS = {
 }
 
 
-def report(name, seconds):
+def report(name, seconds, counters):
     return {
         "name": name,
         "real_time": 1e9 * seconds,
         "time_unit": "ns",
         "us": 1e6 * seconds,
+        **counters,
     }
 
 
-def main():
+def main(benchmarks):
+    """Runs what is wanted of {name: function that returns seconds, or seconds
+    and {counter: value}}."""
     flag = "--benchmark_filter="
     (wanted,) = [a[len(flag):] for a in sys.argv if a.startswith(flag)]
-    reports = [
-        report(name, function())
-        for name, function in BENCHMARKS.items()
-        if re.search(wanted, name)
-    ]
+    reports = []
+    for name, function in benchmarks.items():
+        if re.search(wanted, name):
+            result = function()
+            if not isinstance(result, tuple):
+                result = (result, {})
+            reports.append(report(name, *result))
     print(json.dumps({"benchmarks": reports}))
 
 
 if __name__ == "__main__":
-    main()
+    main(BENCHMARKS)

@@ -1,13 +1,14 @@
 """The rows of tools/bench: what is measured, and the limit it has to keep.
 
-Here those of threads; process_rows.py has those of worker processes. What a
-row is made of: row_kinds.py.
+Here those of threads; process_rows.py has those of worker processes,
+array_rows.py those of large arrays. What a row is made of: row_kinds.py.
 
 To add a row: write the benchmark into tests/benchmarks/<cost>_benchmark.cc (a
 peer's into a file of its own), and a Row below. Rows of one group are measured
 together, in the same rounds.
 """
 
+import array_rows
 import process_rows
 from row_kinds import Above, Group, Program, Ratio, Row, Speed, Value
 
@@ -25,6 +26,7 @@ PROGRAMS = {
         " g++ -fopenmp -x c++ - -x none -shared -fPIC -o /dev/null",
     ),
     **process_rows.PROGRAMS,
+    **array_rows.PROGRAMS,
 }
 
 GROUPS = {
@@ -39,6 +41,7 @@ GROUPS = {
     "forest": Group(rounds=5, patience=240),
     "memory": Group(rounds=5),
     **process_rows.GROUPS,
+    **array_rows.GROUPS,
 }
 
 _STORED = "joblib:BM_DispatchStored/real_time"
@@ -142,4 +145,4 @@ ROWS += [
               "@growth_kib", "MiB", scale=1024), at_most=1),
 ]
 
-ROWS += process_rows.ROWS
+ROWS += process_rows.ROWS + array_rows.ROWS

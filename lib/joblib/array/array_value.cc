@@ -67,6 +67,7 @@ bool PutReference(ByteWriter& out, const ArrayParts& array, char order,
   piece.key.insert(piece.key.end(), layout.shape.begin(), layout.shape.end());
   piece.key.insert(piece.key.end(), layout.strides.begin(),
                    layout.strides.end());
+  if (order == 'F' ? layout.IsF() : layout.IsC()) piece.row = array.data;
   piece.write = [&](std::byte* into) {
     GatherElements(array.data, layout, item_bytes, order, into);
   };

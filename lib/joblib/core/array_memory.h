@@ -32,6 +32,8 @@ struct ArrayMapping {
 struct ArrayPiece {
   std::vector<std::int64_t> key;  // Where they lie in it.
   std::uint64_t bytes = 0;
+  // Where they lie in a row already; else null.
+  const std::byte* row = nullptr;
   std::function<void(std::byte*)> write;  // All of them, in a row.
 };
 
