@@ -184,7 +184,8 @@ def joblib_wasm_module(
             "//wasm/toolchain:wasm_threads": [
                 "-sPTHREAD_POOL_SIZE=Module.poolSize",
             ],
-            "//conditions:default": [],
+            # Small, and fast enough where no two threads ask it at once.
+            "//conditions:default": ["-sMALLOC=emmalloc"],
         }) + linkopts,
         tags = ["manual"],
         target_compatible_with = NEEDS_WASM,
