@@ -22,30 +22,40 @@ NEEDS_WASM = ["@platforms//cpu:wasm32"]
 _PLATFORMS = "//command_line_option:platforms"
 _COMPILATION_MODE = "//command_line_option:compilation_mode"
 
-# A sanitizer's flags are for the build's own platform. Without threads libraries
-# are made small, for a page has them to load before its work can start; what is
-# that work has copts of its own, which come later.
 _COPT = "//command_line_option:copt"
 _LINKOPT = "//command_line_option:linkopt"
 
+def module_settings(platform):
+    """The settings of all that is linked into a page's module, for a transition.
+
+    Args:
+      platform: wasm32 or wasm32_threads.
+
+    Returns:
+      setting -> value: optimized, and without a sanitizer's flags, which are
+      for the build's own platform.
+    """
+
+    # Without threads libraries are made small, for a page has them to load
+    # before its work can start; what is that work has copts of its own, which
+    # come later.
+    return {
+        _COMPILATION_MODE: "opt",
+        _COPT: ["-Oz"] if platform == "wasm32" else [],
+        _LINKOPT: [],
+        _PLATFORMS: "//wasm/toolchain:" + platform,
+    }
+
 def _both_modules_impl(_settings, _attr):
     return {
-        folder: {
-            _COMPILATION_MODE: "opt",
-            _COPT: copt,
-            _LINKOPT: [],
-            _PLATFORMS: "//wasm/toolchain:" + platform,
-        }
-        for folder, platform, copt in [
-            ("plain", "wasm32", ["-Oz"]),
-            ("threads", "wasm32_threads", []),
-        ]
+        "plain": module_settings("wasm32"),
+        "threads": module_settings("wasm32_threads"),
     }
 
 _both_modules = transition(
     implementation = _both_modules_impl,
     inputs = [],
-    outputs = [_PLATFORMS, _COMPILATION_MODE, _COPT, _LINKOPT],
+    outputs = module_settings("wasm32").keys(),
 )
 
 _PACKAGE = """{
@@ -174,7 +184,8 @@ def joblib_wasm_module(
             "//wasm/toolchain:wasm_threads": [
                 "-sPTHREAD_POOL_SIZE=Module.poolSize",
             ],
-            "//conditions:default": [],
+            # Small, and fast enough where no two threads ask it at once.
+            "//conditions:default": ["-sMALLOC=emmalloc"],
         }) + linkopts,
         tags = ["manual"],
         target_compatible_with = NEEDS_WASM,

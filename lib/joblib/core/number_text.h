@@ -1,7 +1,7 @@
 // Floating-point numbers as text and back, the same in every locale.
 //
-// On WebAssembly by its C library, which knows no locale: Abseil's formatting
-// would weigh more than all of Parallel there.
+// On WebAssembly not by Abseil, whose formatting would weigh more than all of
+// Parallel there.
 #ifndef JOBLIB_CORE_NUMBER_TEXT_H_
 #define JOBLIB_CORE_NUMBER_TEXT_H_
 
