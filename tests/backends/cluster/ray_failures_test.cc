@@ -102,7 +102,10 @@ std::int64_t NodeOf(int) {
 
 TEST_F(OwnRay, NodesJoinAndLeaveDuringARun) {
   const EngineProcess head = StartHead(2);
-  const parallel_config scope({.backend = "ray"});
+  // Of the call's two tasks one waits for a node.
+  const parallel_config scope(
+      {.backend = "ray",
+       .backend_params = {{"ray_remote_args", {{"num_cpus", 2}}}}});
   EngineProcess joins;
   std::set<std::int64_t> seen;
   int since_it_left = 0;
@@ -112,7 +115,7 @@ TEST_F(OwnRay, NodesJoinAndLeaveDuringARun) {
            each(range(1 << 30), [](int i) { return delayed(NodeOf)(i); }))) {
     ASSERT_LT(Clock::now() - start, 2 * kPatience);
     if (seen.empty()) {
-      joins = StartNode({"--address", address_, "--num-cpus", "1"});
+      joins = StartNode({"--address", address_, "--num-cpus", "2"});
     }
     seen.insert(node);
     if (seen.size() < 2) continue;

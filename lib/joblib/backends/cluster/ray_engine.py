@@ -13,7 +13,6 @@ import uuid
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install ray"
-NO_LIMIT = 1 << 30
 PROBES, PROBE_SECONDS = 2, 0.25  # So many that fail in a row: the head has gone.
 
 
@@ -38,7 +37,6 @@ class Engine:
         self.name = "joblib-" + uuid.uuid4().hex
         self.refs = {}
         self.waiting = set()  # For one of the call's slots.
-        self.cpus = 0
 
     def probe(self):
         """Ray's own connect would try for a minute, and then end the process."""
@@ -135,19 +133,15 @@ class Engine:
         resources = await asyncio.get_running_loop().run_in_executor(
             None, self.ray.cluster_resources
         )
-        self.cpus = int(resources.get("CPU", 0))
-        return self.cpus
+        return int(resources.get("CPU", 0))
 
     def call(self, options):
         arguments = dict(num_cpus=1, max_retries=3)
         arguments.update(options["submit"])
-        # All of it: Ray gives work also to nodes that join.
-        n_jobs = options["n_jobs"]
-        slots = n_jobs if n_jobs < self.cpus else NO_LIMIT
         return dict(
             options,
             function=self.remote.options(**arguments),
-            slots=asyncio.Semaphore(slots),
+            slots=asyncio.Semaphore(options["n_jobs"]),
         )
 
     async def put(self, value, fd):
