@@ -34,6 +34,9 @@ struct BackendUnderTest {
   // Tasks run in other processes: they share no memory with the test, and an
   // abort kills them (DESIGN.md 8.2).
   bool processes = false;
+  // They are a cluster's: it kills at once, and may run a task twice where one
+  // has died.
+  bool is_cluster = false;
 };
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
@@ -64,6 +67,7 @@ class BackendContractTest : public ::testing::TestWithParam<BackendUnderTest> {
     return !is_plain_loop() && !GetParam().runs_in_submit;
   }
   bool processes() const { return GetParam().processes; }
+  bool is_cluster() const { return GetParam().is_cluster; }
   bool has_generators() const { return backend_->supports_return_generator(); }
 
   const std::shared_ptr<ParallelBackendBase> backend_;
