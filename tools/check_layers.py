@@ -33,6 +33,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/array/results_test.cc": "uses all maps up",
     "tests/backends/cluster/cluster_tasks.h": "kills processes",
     "tests/backends/cluster/dask_test.cc": "listens and says nothing",
+    "tests/backends/cluster/engine_process.h": "finds a free port, ends processes",
     "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",
     "tests/backends/loky/debugging_test.cc": "attaches as a debugger does",

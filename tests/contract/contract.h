@@ -37,6 +37,9 @@ struct BackendUnderTest {
   // A worker's death costs its task alone, and can be had by max_retries and
   // task_timeout.
   bool survives_deaths = false;
+  // They are a cluster's: it kills at once, and may run a task twice where one
+  // has died.
+  bool is_cluster = false;
 };
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
@@ -67,6 +70,7 @@ class BackendContractTest : public ::testing::TestWithParam<BackendUnderTest> {
     return !is_plain_loop() && !GetParam().runs_in_submit;
   }
   bool processes() const { return GetParam().processes; }
+  bool is_cluster() const { return GetParam().is_cluster; }
   bool has_generators() const { return backend_->supports_return_generator(); }
 
   const std::shared_ptr<ParallelBackendBase> backend_;

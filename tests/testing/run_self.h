@@ -25,12 +25,12 @@ struct ProgramEnd {
 };
 
 // `before`: shell words before the program's name: "env A=1", "ulimit -u 3;".
-inline ProgramEnd RunSelf(const std::string& arguments,
-                          const std::string& before = "") {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+inline ProgramEnd RunProgram(const std::string& program,
+                             const std::string& arguments,
+                             const std::string& before = "") {
   // A child that hangs is killed; the shell's own words go in between.
   const std::string command =
-      before + " timeout -s KILL 120 '" + self + "' " + arguments + " 2>&1";
+      before + " timeout -s KILL 120 '" + program + "' " + arguments + " 2>&1";
   ProgramEnd end;
   std::FILE* const child = popen(command.c_str(), "r");
   if (child == nullptr) return end;
@@ -47,6 +47,12 @@ inline ProgramEnd RunSelf(const std::string& arguments,
     end.exit_code = code;
   }
   return end;
+}
+
+inline ProgramEnd RunSelf(const std::string& arguments,
+                          const std::string& before = "") {
+  return RunProgram(std::filesystem::read_symlink("/proc/self/exe"), arguments,
+                    before);
 }
 
 }  // namespace joblib::testing

@@ -156,18 +156,23 @@ inline int FilesIn(const std::string& folder) {
   return n;
 }
 
-// Processes whose command line has `text` in it.
-inline int ProcessesWith(const std::string& text) {
-  int n = 0;
+// The processes whose command line has `text` in it.
+inline std::vector<std::int64_t> PidsWith(const std::string& text) {
+  std::vector<std::int64_t> pids;
   std::error_code error;
   for (const auto& process :
        std::filesystem::directory_iterator("/proc", error)) {
     std::ifstream file(process.path() / "cmdline");
     std::string line;
     std::getline(file, line);
-    if (line.find(text) != std::string::npos) ++n;
+    if (line.find(text) != std::string::npos) {
+      pids.push_back(std::atoll(process.path().filename().c_str()));
+    }
   }
-  return n;
+  return pids;
+}
+inline int ProcessesWith(const std::string& text) {
+  return static_cast<int>(PidsWith(text).size());
 }
 
 }  // namespace joblib::testing

@@ -223,7 +223,7 @@ int RunWithoutScheduler() {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  joblib::testing::UseEnginePython();
+  const joblib::testing::EngineHome home;
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "--no-scheduler") return joblib::testing::RunWithoutScheduler();
   if (mode == "--killed" && argc > 2)

@@ -1,12 +1,25 @@
-// Tests on real engines: the Python that has them.
+// EngineHome: where tests find the engines, and where these write.
 #ifndef JOBLIB_TESTS_BACKENDS_CLUSTER_ENGINE_PYTHON_H_
 #define JOBLIB_TESTS_BACKENDS_CLUSTER_ENGINE_PYTHON_H_
 
+#include <string>
+
 namespace joblib::testing {
 
-// Sets JOBLIB_PYTHON, unless it is set, to the interpreter of the virtual
-// environment that tools/setup.sh makes. Ends the process where there is none.
-void UseEnginePython();
+// First in main(). JOBLIB_PYTHON, unless it is set, becomes the Python of the
+// virtual environment that tools/setup.sh makes; ends the program with what to
+// do where there is none. What the engines and their workers write lies in the
+// test's own folder; Ray's in a short one (its sockets' paths have a limit)
+// that goes with this object.
+class EngineHome {
+ public:
+  EngineHome();
+  EngineHome(const EngineHome&) = delete;
+  ~EngineHome();
+
+ private:
+  std::string ray_folder_;  // Empty: another process's.
+};
 
 }  // namespace joblib::testing
 

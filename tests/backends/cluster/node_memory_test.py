@@ -4,6 +4,7 @@ import os
 import runpy
 import socket
 import threading
+import time
 import types
 import unittest
 import weakref
@@ -34,6 +35,15 @@ def inode(blob):
     return os.fstat(blob.fd).st_ino
 
 
+def is_served():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(NAME)
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
 class NodeMemoryTest(unittest.TestCase):
     def test_is_shared_by_engine_workers(self):
         blobs = [engine_worker().receive(KEY, DATA) for _ in range(4)]
@@ -59,15 +69,25 @@ class NodeMemoryTest(unittest.TestCase):
             receiver.start()
             self.assertTrue(refused.wait(60))
             server.listen(1)
+            hold, its = socket.socketpair()
             served = threading.Thread(
-                target=owner.serve_node, args=(server, os.dup(fd)), daemon=True
+                target=owner.serve_node, args=(server, os.dup(fd), its), daemon=True
             )
             served.start()
             receiver.join()
-            server.shutdown(socket.SHUT_RDWR)
+            self.assertEqual(inode(blobs[0]), os.fstat(fd).st_ino)
+            hold.close()
+            blobs.clear()
             served.join()
-        self.assertEqual(inode(blobs[0]), os.fstat(fd).st_ino)
         os.close(fd)
+
+    def test_stays_where_others_have_it(self):
+        first, other = engine_worker(), engine_worker()
+        blob = first.receive(KEY, DATA)
+        others = other.receive(KEY, DATA)
+        del blob
+        self.assertEqual(inode(first.receive(KEY, DATA)), inode(others))
+        self.assertEqual(inode(engine_worker().receive(KEY, DATA)), inode(others))
 
     def test_of_an_owner_that_has_other_content_is_not_used(self):
         owner = engine_worker().receive(KEY, DATA[1:])
@@ -77,12 +97,10 @@ class NodeMemoryTest(unittest.TestCase):
 
     def test_goes_with_the_last_of_them(self):
         blob = engine_worker().receive(KEY, DATA)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.connect(NAME)
+        self.assertTrue(is_served())
         del blob
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            with self.assertRaises(ConnectionRefusedError):
-                probe.connect(NAME)
+        while is_served():
+            time.sleep(0.005)
 
 
 if __name__ == "__main__":

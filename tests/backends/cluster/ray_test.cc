@@ -55,7 +55,7 @@ TEST_F(OnCluster, NobodyListens) {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  joblib::testing::UseEnginePython();
+  const joblib::testing::EngineHome home;
   unsetenv("RAY_ADDRESS");
   joblib::register_ray();
   const int failed = RUN_ALL_TESTS();

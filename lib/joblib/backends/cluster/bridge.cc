@@ -60,6 +60,12 @@ bool SendSources(const native::Stream& stream) {
   return stream.Write({all});
 }
 
+// As kind_of() in bridge.py says it.
+bool HasLostItsCluster(const BridgeFrame& frame) {
+  return frame.kind == FrameKind::kFailed && !frame.body.empty() &&
+         frame.body.front() == 'G';
+}
+
 std::string PythonOr(const std::string& python) {
   if (!python.empty()) return python;
   const std::optional<std::string> own = native::GetEnv("JOBLIB_PYTHON");
@@ -129,7 +135,7 @@ void Bridge::Ask(FrameKind kind, std::uint64_t id, std::string_view first,
                  std::function<void(BridgeFrame)> answer) {
   {
     absl::MutexLock lock(&mu_);
-    if (!gone()) {
+    if (!gone_.load()) {
       asked_.emplace(id, std::move(answer));
       answer = nullptr;
     }
@@ -185,6 +191,7 @@ std::string Bridge::AskAndWait(FrameKind kind, const std::string& body,
 void Bridge::ReadFrames() {
   while (std::optional<BridgeFrame> frame =
              ReadFrame<FrameKind>(process_.stream)) {
+    if (HasLostItsCluster(*frame)) lost_.store(true);
     std::function<void(BridgeFrame)> answer;
     {
       absl::MutexLock lock(&mu_);
@@ -229,8 +236,9 @@ std::exception_ptr BridgeError(const BridgeFrame& frame) {
   if (frame.kind == FrameKind::kGone) {
     return std::make_exception_ptr(BrokenProcessPool(
         "The Python process that connects this program with the cluster has "
-        "ended: it was killed, or its machine is out of memory. The next call "
-        "starts a new one."));
+        "ended: it was killed, its machine is out of memory, or the cluster's "
+        "head has gone (Ray ends its clients then). The next call starts a new "
+        "one."));
   }
   const char kind = frame.body.empty() ? 'E' : frame.body.front();
   const std::string text = frame.body.empty() ? "" : frame.body.substr(1);

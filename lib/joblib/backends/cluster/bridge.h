@@ -59,8 +59,8 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   std::string AskAndWait(FrameKind kind, const std::string& body,
                          std::chrono::seconds limit);
 
-  // Whether it has ended or is about to: nothing more can be asked.
-  bool gone() const { return gone_.load(); }
+  // Whether it has ended or is about to: a new call needs a new one.
+  bool gone() const { return gone_.load() || lost_.load(); }
   // Has it clean up and end.
   void Leave();
   // Waits for its end; after `limit` ends it.
@@ -79,7 +79,8 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   absl::Mutex calls_mu_;
   int calls_ ABSL_GUARDED_BY(calls_mu_) = 0;
   std::atomic<std::uint64_t> next_id_{1};
-  std::atomic<bool> gone_{false};
+  std::atomic<bool> gone_{false};  // Nothing more can be asked.
+  std::atomic<bool> lost_{false};  // It has lost its cluster.
   absl::Mutex write_mu_;
   absl::Mutex values_mu_;
   std::set<std::uint64_t> shared_ ABSL_GUARDED_BY(values_mu_);

@@ -1,7 +1,7 @@
 """Beside the program: speaks frames with it and the engine's own Python client
 with the cluster. Ends when the program does.
 
-Frames as in sidecar.py; types as in bridge_frames.h. Bodies:
+Frames as in sidecar.py; types as in frames.h. Bodies:
   CONNECT  JSON           -> ANSWER text
   N_JOBS   JSON           -> ANSWER text (a number)
   CALL     JSON           (id: the call's, until END_CALL)
@@ -136,6 +136,8 @@ def kind_of(error):
         return b"I"
     if type(error).__name__ == "KilledWorker":
         return b"K"
+    if isinstance(error, sidecar.ClusterLost):
+        return b"G"
     if isinstance(error, (ConnectionError, OSError)) and not isinstance(
         error, TimeoutError
     ):
@@ -171,7 +173,7 @@ class Bridge:
         self.calls = {}
         self.jobs = set()
         self.cancelling = []
-        self.open = set()  # Batches without an answer.
+        self.open = set()  # Batches and questions without an answer.
         self.doomed = set()  # Those of them that are being cancelled.
         self.shared = {}  # Number -> Shared.
         self.program = os.getppid()
@@ -185,10 +187,6 @@ class Bridge:
             self.writer.write(header)
             for part in parts:
                 self.writer.write(part)
-
-    def fail(self, ident, error):
-        text = text_of(error, self.pip).encode("utf-8", "replace")
-        self.send(FAILED, ident, kind_of(error), text)
 
     def start(self, coroutine):
         job = asyncio.ensure_future(coroutine)
@@ -210,35 +208,37 @@ class Bridge:
                 await engine.connect()
                 text = engine.described()
         except BaseException as error:
-            self.fail(ident, error)
+            self.refuse(ident, error)
             await self.writer.drain()
             os._exit(1)
         self.engine = engine
-        self.send(ANSWER, ident, text.encode())
+        self.answer(ident, ANSWER, text.encode())
         self.start(self.watch())
 
     async def watch(self):
         await self.engine.watch()
-        lost = ConnectionError(
-            "The connection to the cluster at %s was lost." % self.engine.address
-        )
+        lost = sidecar.ClusterLost(self.engine.address)
         for ident in list(self.open):
-            self.answer(ident, FAILED, kind_of(lost), str(lost).encode())
+            self.refuse(ident, lost)
         await self.writer.drain()
         os._exit(1)
 
     async def n_jobs(self, ident, options):
         try:
             n = await self.engine.n_jobs(options["wait_for_workers_timeout"])
-            self.send(ANSWER, ident, str(n).encode())
+            self.answer(ident, ANSWER, str(n).encode())
         except BaseException as error:
-            self.fail(ident, error)
+            self.refuse(ident, error)
 
     def answer(self, ident, kind, *parts):
         if ident in self.open:
             self.open.discard(ident)
             self.doomed.discard(ident)
             self.send(kind, ident, *parts)
+
+    def refuse(self, ident, error):
+        text = text_of(error, self.pip).encode("utf-8", "replace")
+        self.answer(ident, FAILED, kind_of(error), text)
 
     def begin_call(self, ident, options):
         try:
@@ -288,8 +288,7 @@ class Bridge:
             out = await self.run(ident, call, n_tasks, shared, payload)
             self.answer(ident, RESULT, out)
         except BaseException as error:
-            text = text_of(error, self.pip).encode("utf-8", "replace")
-            self.answer(ident, FAILED, kind_of(error), text)
+            self.refuse(ident, error)
 
     async def cancel_soon(self):
         await asyncio.sleep(0.002)  # What comes together goes together.
@@ -328,8 +327,10 @@ class Bridge:
         elif kind == END_CALL:
             self.calls.pop(ident, None)
         elif kind == N_JOBS:
+            self.open.add(ident)
             self.start(self.n_jobs(ident, json.loads(body)))
         elif kind == CONNECT:
+            self.open.add(ident)
             self.start(self.connect(ident, json.loads(body)))
 
     async def serve(self):

@@ -1,6 +1,7 @@
 """The bridge's Dask half: batches as Dask tasks, by Dask's own client."""
 
 import asyncio
+import concurrent.futures
 import hashlib
 import logging
 import os
@@ -14,7 +15,6 @@ import warnings
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install 'dask[distributed]'"
-LOST_SECONDS = 5  # A client that reconnects for so long has lost its scheduler.
 
 
 def no_worker(seconds):
@@ -68,6 +68,7 @@ class Engine:
                 "(%s). Start one, or give its address as scheduler_host."
                 % (self.address, self.timeout, type(error).__name__)
             ) from None
+        self.connection = self.client.scheduler_comm
         # With what the calls of tasks need on the workers.
         text = "%s\nBUNDLE = %r\n" % (
             sidecar.SOURCE,
@@ -127,15 +128,14 @@ class Engine:
             if name.startswith("joblib-") and name[:size] not in alive:
                 await self.client.unregister_scheduler_plugin(name)
 
+    def is_lost(self):
+        """Whether the scheduler has gone. The client may have found a new one
+        there already, which does not know the program."""
+        return self.client.scheduler_comm is not self.connection
+
     async def watch(self):
-        """Returns when the scheduler is lost."""
-        last_seen = time.monotonic()
-        while True:
+        while not self.is_lost():
             await asyncio.sleep(0.5)
-            if self.client.status == "running":
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > LOST_SECONDS:
-                return
 
     async def threads(self):
         ncores = await self.client.scheduler.ncores()
@@ -194,16 +194,13 @@ class Engine:
         self.futures[ident] = future
         try:
             return await future
-        except asyncio.CancelledError as error:
+        except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
             if ident not in self.futures:
                 return sidecar.CANCELLED
-            if self.client.status == "running":
-                raise sidecar.ValueLost(
-                    "The Dask cluster at %s has lost what the tasks share (%s)."
-                    % (self.address, error)
-                ) from None
-            raise ConnectionError(
-                "The connection to the Dask scheduler at %s was lost (%s)."
+            if self.is_lost():
+                raise sidecar.ClusterLost(self.address) from None
+            raise sidecar.ValueLost(
+                "The Dask cluster at %s has lost what the tasks share (%s)."
                 % (self.address, error)
             ) from None
         finally:
@@ -231,7 +228,7 @@ class Engine:
 class NestedEngine(Engine):
     """In a worker of Dask: for the calls of tasks, which `child` runs."""
 
-    client = None  # One for all of the worker, while a child needs it.
+    client = connection = None  # For all of the worker, while a child needs it.
     users = 0
     lock = asyncio.Lock()
 
@@ -260,6 +257,7 @@ class NestedEngine(Engine):
                     set_as_default=False,
                     name="nested",
                 )
+                kind.connection = kind.client.scheduler_comm
             kind.users += 1
             self.is_user = True
 

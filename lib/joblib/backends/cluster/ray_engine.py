@@ -6,11 +6,14 @@ import os
 import pickle
 import secrets
 import socket
+import threading
+import time
 import uuid
 
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install ray"
+PROBES, PROBE_SECONDS = 2, 0.25  # So many that fail in a row: the head has gone.
 
 
 class Outgoing:
@@ -102,24 +105,42 @@ class Engine:
                 None,
             )
 
-        self.remote = ray_run
-
-    def is_lost(self):
-        return not self.ray.is_initialized()
+        self.remote = ray.remote(ray_run)
+        self.address = ray.get_runtime_context().gcs_address
 
     async def watch(self):
-        while not self.is_lost():
-            await asyncio.sleep(0.5)
+        await asyncio.get_running_loop().run_in_executor(None, self.await_loss)
+
+    def await_loss(self):
+        """A thread's: Ray itself waits for a head that has gone, a minute long and
+        also in calls that block the loop, and then ends this process."""
+        host, _, port = self.address.rpartition(":")
+        failures = 0
+        while failures < PROBES:
+            time.sleep(PROBE_SECONDS)
+            try:
+                socket.create_connection((host, int(port)), PROBES).close()
+                failures = 0
+            except ConnectionRefusedError:
+                break  # Its machine says so.
+            except OSError:
+                failures += 1
+        threading.Thread(
+            target=lambda: (time.sleep(PROBES), os._exit(1)), daemon=True
+        ).start()
 
     async def n_jobs(self, seconds):
-        return int(self.ray.cluster_resources().get("CPU", 0))
+        resources = await asyncio.get_running_loop().run_in_executor(
+            None, self.ray.cluster_resources
+        )
+        return int(resources.get("CPU", 0))
 
     def call(self, options):
         arguments = dict(num_cpus=1, max_retries=3)
         arguments.update(options["submit"])
         return dict(
             options,
-            function=self.ray.remote(self.remote).options(**arguments),
+            function=self.remote.options(**arguments),
             slots=asyncio.Semaphore(options["n_jobs"]),
         )
 

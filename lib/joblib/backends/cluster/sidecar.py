@@ -70,6 +70,16 @@ class Refused(Exception):
     """This machine cannot run the program."""
 
 
+class ClusterLost(ConnectionError):
+    """Its head has gone, and with it all that it knew of us. (The bridge's.)"""
+
+    def __init__(self, address):
+        super().__init__(
+            "The connection to the cluster at %s was lost: its head was ended, or "
+            "cannot be reached any more. The next call connects anew." % address
+        )
+
+
 class ValueLost(ConnectionError):
     """The cluster no longer has what a batch needs. (The bridge's.)"""
 

@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import os
 import pickle
+import select
 import socket
 import struct
 import sys
@@ -37,14 +38,15 @@ def file_facts(fd, mode):
 
 
 class Blob:
-    """Bytes that are one file without a name on this node."""
+    """Bytes that are one file without a name on this node. `hold`: a socket;
+    until its end the node's other engine workers find them."""
 
-    def __init__(self, key, fd, offset, size, server=None):
+    def __init__(self, key, fd, offset, size, hold=None):
         self.key = key
         self.fd = fd
         self.offset = offset
         self.size = size
-        self.server = server
+        self.hold = hold
         self.used = time.monotonic()
 
     def view(self):
@@ -66,12 +68,8 @@ class Blob:
         return self.size
 
     def __del__(self):
-        if self.server is not None:
-            try:
-                self.server.shutdown(socket.SHUT_RDWR)  # Ends serve_node().
-            except OSError:
-                pass
-            self.server.close()
+        if self.hold is not None:
+            self.hold.close()
         os.close(self.fd)
 
 
@@ -88,39 +86,60 @@ def is_ours(connection):
     return struct.unpack("<iII", peer)[1] == os.geteuid()
 
 
-def serve_node(server, fd):
-    """A thread's: gives the other engine workers of this node what is there."""
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            break
-        try:
-            if is_ours(connection):
-                send_descriptor(connection, 0, fd)
-        except OSError:
-            pass
-        connection.close()
+def serve_node(server, fd, hold):
+    """A thread's: gives the engine workers of this node what is there, until the
+    last of them has let go. Its own process (`hold`) can be an earlier one: Dask
+    takes copies away from workers and sends them again."""
+    poll = select.poll()
+    poll.register(server, select.POLLIN)
+    poll.register(hold, select.POLLIN)
+    holds = {hold.fileno(): hold}
+    while holds:
+        for ready, _ in poll.poll():
+            if ready in holds:  # Nobody writes to it: its end.
+                poll.unregister(ready)
+                holds.pop(ready).close()
+                continue
+            try:
+                hold, _ = server.accept()
+            except OSError:
+                time.sleep(0.05)  # No descriptors left, for now.
+                continue
+            try:
+                if is_ours(hold):
+                    send_descriptor(hold, 0, fd)
+                    holds[hold.fileno()] = hold
+                    poll.register(hold, select.POLLIN)
+                    continue
+            except OSError:
+                pass
+            hold.close()
+    server.close()
     os.close(fd)
 
 
-def descriptor_of_node(name, size):
+def blob_of_node(name, key, size):
     """What another engine worker of this node has; None: nothing that is fit.
     Raises OSError while nobody serves it."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(START_SECONDS)
-        connection.connect(name)
-        if not is_ours(connection):
+    hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        hold.settimeout(START_SECONDS)
+        hold.connect(name)
+        if not is_ours(hold):
             return None
-        _, control, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(4))
-    if not control:
-        raise ConnectionError("Its owner has just gone.")
-    fd = struct.unpack("<i", control[0][2][:4])[0]
-    seals = fcntl.fcntl(fd, F_GET_SEALS)
-    if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
-        return fd
-    os.close(fd)
-    return None
+        _, control, _, _ = hold.recvmsg(8, socket.CMSG_SPACE(4))
+        if not control:
+            raise ConnectionError("Its owner has just gone.")
+        fd = struct.unpack("<i", control[0][2][:4])[0]
+        seals = fcntl.fcntl(fd, F_GET_SEALS)
+        if os.fstat(fd).st_size == max(size, 1) and seals & WRITE_SEALS == WRITE_SEALS:
+            kept, hold = hold, None
+            return Blob(key, fd, 0, size, kept)
+        os.close(fd)
+        return None
+    finally:
+        if hold is not None:
+            hold.close()
 
 
 def sealed_memory(data):
@@ -162,22 +181,23 @@ def node_blob(key, data):
         except OSError:
             server.close()
             try:
-                fd = descriptor_of_node(name, len(data))
+                blob = blob_of_node(name, key, len(data))
             except OSError:
                 time.sleep(0.005)  # Not yet listening, or just gone.
                 continue
-            if fd is None:
+            if blob is None:
                 break
-            return Blob(key, fd, 0, len(data))
+            return blob
         try:
             fd = sealed_memory(data)
         except BaseException:
             server.close()
             raise
+        hold, served = socket.socketpair()
         threading.Thread(
-            target=serve_node, args=(server, os.dup(fd)), daemon=True
+            target=serve_node, args=(server, os.dup(fd), served), daemon=True
         ).start()
-        return Blob(key, fd, 0, len(data), server)
+        return Blob(key, fd, 0, len(data), hold)
     return Blob(key, sealed_memory(data), 0, len(data))
 
 
