@@ -42,8 +42,8 @@ TEST(ShippedRunnerTest, NothingElseIsOne) {
   EXPECT_THROW(FindRunner({}), DecodeError);
   const CodeRef right = RefOf(kRunner);
   EXPECT_THROW(FindRunner({right.module + 1, right.offset}), DecodeError);
-  // Within another constant, and beyond the program.
-  for (std::uint64_t other : {1, 4, 7}) {
+  // Within a constant or between two, and beyond the program.
+  for (std::uint64_t other : {1, 4, 7, 8}) {
     EXPECT_THROW(FindRunner({right.module, right.offset + other}), DecodeError);
     EXPECT_THROW(FindRunner({right.module, right.offset - other}), DecodeError);
   }
