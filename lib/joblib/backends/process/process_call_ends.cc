@@ -62,7 +62,7 @@ void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
   const auto error = [&](std::int64_t task, int attempt) {
     return DecodeException(
         in,
-        TaskFailure(task, static_cast<int>(held.link->pid.load()), attempt));
+        TaskFailure(task, static_cast<int>(held.link->AwaitPid()), attempt));
   };
   if (sent.kind == RequestKind::kInitializer && failed) {
     const std::exception_ptr why = error(-1, 1);
@@ -80,7 +80,7 @@ void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
   if (traits_.is_traced) {
     receiver_->TraceShipped(
         *shipment.state, sent.index,
-        {held.index, held.link->pid.load(), At(reply.times.start),
+        {held.index, held.link->AwaitPid(), At(reply.times.start),
          At(reply.times.end), failed});
   }
   if (failed) {

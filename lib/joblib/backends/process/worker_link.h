@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -90,7 +91,15 @@ class WorkerLink {
   native::ChildProcess child;  // The keeper's alone.
   native::DescriptorSocket workers_socket;  // Until it is started.
   std::chrono::steady_clock::time_point started_at;
-  std::atomic<std::int64_t> pid{0};    // 0: not yet.
+  std::atomic<std::int64_t> pid{0};  // 0: not yet.
+  // Once it has answered: it may be faster than the thread that started it is
+  // to say which process it is.
+  std::int64_t AwaitPid() const {
+    while (pid.load() == 0 && life.load() == Life::kStarting) {
+      std::this_thread::yield();
+    }
+    return pid.load();
+  }
   std::atomic<std::uint32_t> bell{0};  // Of the call that leases it.
   std::atomic<bool> leased{false};
   std::atomic<bool> kill_asked{false};
