@@ -66,12 +66,17 @@ class EngineProcess {
   native::Companion process_;
 };
 
-// Of 127.0.0.1, a moment ago.
-inline int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+inline sockaddr_in Loopback(int port) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+// Of 127.0.0.1, a moment ago.
+inline int FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = Loopback(0);
   socklen_t n = sizeof address;
   auto* const any = reinterpret_cast<sockaddr*>(&address);
   if (bind(fd, any, n) != 0 || getsockname(fd, any, &n) != 0) std::abort();
@@ -80,10 +85,7 @@ inline int FreePort() {
 }
 inline bool Listens(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in address = Loopback(port);
   const bool listens =
       connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   close(fd);
