@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "native/kept_descriptor.h"
 
 namespace joblib::native {
 
@@ -75,7 +76,7 @@ class ChildProcess {
 
   std::int64_t pid() const { return pid_; }
   // Becomes readable at its end; -1 where the system has none: then ask Poll.
-  int pidfd() const { return pidfd_; }
+  int pidfd() const { return pidfd_.get(); }
   // Its status once it has ended (it is reaped then); nullopt while it runs.
   // Never blocks. Where there is no pidfd it polls waitpid(pid, WNOHANG).
   std::optional<ExitStatus> Poll();
@@ -92,7 +93,7 @@ class ChildProcess {
 
  private:
   std::int64_t pid_ = -1;
-  int pidfd_ = -1;
+  KeptDescriptor pidfd_;
   std::int64_t owner_ = -1;  // The process whose child it is.
   std::optional<ExitStatus> ended_;
 };

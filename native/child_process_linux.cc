@@ -168,7 +168,7 @@ Surroundings Surroundings::Take() {
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
-      pidfd_(std::exchange(other.pidfd_, -1)),
+      pidfd_(std::move(other.pidfd_)),
       owner_(other.owner_),
       ended_(std::exchange(other.ended_, std::nullopt)) {}
 
@@ -180,9 +180,7 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   return *this;
 }
 
-ChildProcess::~ChildProcess() {
-  if (pidfd_ >= 0) close(pidfd_);
-}
+ChildProcess::~ChildProcess() = default;
 
 absl::Status ChildProcess::HasRoomToStart() {
   int spare[kSpareDescriptors];
@@ -241,7 +239,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   const Spawned spawned = CloneAndExec(plan);
   ChildProcess child;
   child.pid_ = spawned.pid;
-  child.pidfd_ = AboveStandard(spawned.pidfd);
+  child.pidfd_ = KeptDescriptor(AboveStandard(spawned.pidfd));
   child.owner_ = getpid();
   if (spawned.error == 0) return child;
   if (spawned.pid > 0) Wait(P_PID, spawned.pid, 0);
@@ -257,10 +255,11 @@ absl::StatusOr<ChildProcess> ChildProcess::Watch(std::int64_t pid) {
   child.pid_ = pid;
   child.owner_ = getpid();
   if (!refuse_pidfd.load(std::memory_order_relaxed)) {
-    child.pidfd_ = AboveStandard(
-        static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));  // Close-on-exec.
+    // Close-on-exec.
+    child.pidfd_ = KeptDescriptor(
+        AboveStandard(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
   }
-  if (child.pidfd_ < 0 && kill(static_cast<pid_t>(pid), 0) != 0 &&
+  if (child.pidfd() < 0 && kill(static_cast<pid_t>(pid), 0) != 0 &&
       errno == ESRCH) {
     return absl::NotFoundError(absl::StrCat("process ", pid));
   }
@@ -270,14 +269,15 @@ absl::StatusOr<ChildProcess> ChildProcess::Watch(std::int64_t pid) {
 std::optional<ExitStatus> ChildProcess::Poll() {
   if (ended_.has_value() || pid_ < 0) return ended_;
   Waited waited;
-  if (pidfd_ >= 0) waited = Wait(kPidfd, pidfd_, WNOHANG);
+  if (pidfd() >= 0) waited = Wait(kPidfd, pidfd(), WNOHANG);
   // The program closed it, and may have a file of its own under that number.
-  if (waited.error == EBADF) pidfd_ = -1;
+  if (waited.error == EBADF) pidfd_ = KeptDescriptor();
   // Linux 5.2 and 5.3 have pidfds, but nothing to wait for one.
-  if (pidfd_ < 0 || waited.error == EINVAL) waited = Wait(P_PID, pid_, WNOHANG);
+  if (pidfd() < 0 || waited.error == EINVAL)
+    waited = Wait(P_PID, pid_, WNOHANG);
   if (waited.error == 0) {
     ended_ = waited.status;
-  } else if (pidfd_ < 0 || IsReadable(pidfd_)) {
+  } else if (pidfd() < 0 || IsReadable(pidfd())) {
     // ECHILD: the program took it, or ignores SIGCHLD.
     ended_ = ExitStatus{.known = false};
   }
@@ -286,9 +286,9 @@ std::optional<ExitStatus> ChildProcess::Poll() {
 
 void ChildProcess::Signal(int signal) const {
   if (pid_ <= 0 || ended_.has_value() || owner_ != getpid()) return;
-  if (pidfd_ >= 0) {
+  if (pidfd() >= 0) {
     const long sent =
-        syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0);
+        syscall(SYS_pidfd_send_signal, pidfd(), signal, nullptr, 0);
     if (sent == 0 || errno != EBADF) return;
     // Closed by the program: see Poll.
   }

@@ -7,13 +7,13 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "native/code_address.h"
+#include "native/elf_module.h"
 
 namespace joblib::native {
 namespace {
@@ -55,36 +55,8 @@ std::string_view SegmentBytes(const dl_phdr_info& info,
           segment.p_memsz};
 }
 
-// The bytes of the build-id in a PT_NOTE segment; empty if it has none.
-std::string_view BuildIdIn(std::string_view notes, std::size_t alignment) {
-  const auto padded = [alignment](std::size_t n) {
-    return (n + alignment - 1) / alignment * alignment;
-  };
-  while (notes.size() >= sizeof(ElfW(Nhdr))) {
-    ElfW(Nhdr) note;
-    std::memcpy(&note, notes.data(), sizeof note);
-    const std::size_t description = sizeof note + padded(note.n_namesz);
-    const std::size_t end = description + padded(note.n_descsz);
-    if (description + note.n_descsz > notes.size()) break;
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-        std::memcmp(notes.data() + sizeof note, "GNU", 4) == 0) {
-      return notes.substr(description, note.n_descsz);
-    }
-    if (end > notes.size()) break;
-    notes.remove_prefix(end);
-  }
-  return {};
-}
-
 std::string_view BuildId(const dl_phdr_info& info) {
-  for (int i = 0; i < info.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info.dlpi_phdr[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const std::string_view id =
-        BuildIdIn(SegmentBytes(info, segment), segment.p_align == 8 ? 8 : 4);
-    if (!id.empty()) return id;
-  }
-  return {};
+  return FindNote(info, "GNU", NT_GNU_BUILD_ID);
 }
 
 bool IsProgram(const dl_phdr_info& info) { return info.dlpi_name[0] == '\0'; }

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "native/kept_descriptor.h"
 
 namespace joblib::native {
 
@@ -19,15 +20,11 @@ class DescriptorSocket {
  public:
   DescriptorSocket() = default;
   explicit DescriptorSocket(int fd) : fd_(fd) {}  // Takes it over.
-  DescriptorSocket(DescriptorSocket&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)) {}
-  DescriptorSocket& operator=(DescriptorSocket&& other) noexcept;
-  ~DescriptorSocket();  // Closes.
 
   // Both ends, close-on-exec and non-blocking.
   static absl::StatusOr<std::pair<DescriptorSocket, DescriptorSocket>> Pair();
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   // `descriptor` stays the caller's. Errors: UNAVAILABLE: full for now (EAGAIN,
   // ETOOMANYREFS); ABORTED: the other end is closed.
   absl::Status Send(std::uint64_t word, int descriptor) const;
@@ -45,7 +42,7 @@ class DescriptorSocket {
   bool PeerClosed() const;
 
  private:
-  int fd_ = -1;
+  KeptDescriptor fd_;
 };
 
 }  // namespace joblib::native

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "native/descriptor.h"
 #include "native/descriptor_socket.h"
@@ -21,6 +22,26 @@ union Control {
   cmsghdr align;
   char bytes[CMSG_SPACE(sizeof(int))];
 };
+
+// The descriptors of a message, each of which is ours from here on. Its padding
+// has room for more than the one that an honest sender puts there.
+std::vector<int> DescriptorsOf(msghdr& message) {
+  std::vector<int> descriptors;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+      continue;
+    }
+    const std::size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < n; ++i) {
+      int descriptor;
+      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof descriptor,
+                  sizeof descriptor);
+      descriptors.push_back(descriptor);
+    }
+  }
+  return descriptors;
+}
 
 bool MeansClosed(int error) {
   return error == EPIPE || error == ECONNRESET || error == ENOTCONN ||
@@ -46,16 +67,6 @@ bool WaitReadable(int fd, Clock::time_point deadline) {
 
 }  // namespace
 
-DescriptorSocket& DescriptorSocket::operator=(
-    DescriptorSocket&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-DescriptorSocket::~DescriptorSocket() {
-  if (fd_ >= 0) close(fd_);
-}
-
 absl::StatusOr<std::pair<DescriptorSocket, DescriptorSocket>>
 DescriptorSocket::Pair() {
   int fds[2];
@@ -69,6 +80,8 @@ DescriptorSocket::Pair() {
 }
 
 absl::Status DescriptorSocket::Send(std::uint64_t word, int descriptor) const {
+  // Not into a socket that the program has opened under this number.
+  if (!fd_.IsOurs()) return Closed();
   iovec data = {.iov_base = &word, .iov_len = sizeof word};
   Control control = {};
   msghdr message = {};
@@ -82,7 +95,7 @@ absl::Status DescriptorSocket::Send(std::uint64_t word, int descriptor) const {
   header->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   for (;;) {
-    if (sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+    if (sendmsg(fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
       return absl::OkStatus();
     }
     if (errno == EINTR) continue;
@@ -107,34 +120,30 @@ absl::StatusOr<DescriptorSocket::Received> DescriptorSocket::Receive(
     message.msg_iovlen = 1;
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;
-    const ssize_t n = recvmsg(fd_, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    const ssize_t n = recvmsg(fd(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
-      if (WaitReadable(fd_, deadline)) continue;
+      if (WaitReadable(fd(), deadline)) continue;
       return absl::UnavailableError("nothing came");
     }
     if (n == 0 || (n < 0 && MeansClosed(errno))) return Closed();
     if (n < 0) return ErrnoStatus(errno, "receive a descriptor");
     if (word_out != nullptr) *word_out = word;
-    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    const bool has_descriptor = header != nullptr &&
-                                header->cmsg_level == SOL_SOCKET &&
-                                header->cmsg_type == SCM_RIGHTS &&
-                                header->cmsg_len == CMSG_LEN(sizeof(int));
-    if (!has_descriptor) {
-      if ((message.msg_flags & MSG_CTRUNC) != 0) {
-        return absl::ResourceExhaustedError(
-            "a descriptor came, but this process has none left: raise "
-            "RLIMIT_NOFILE (ulimit -n)");
-      }
-      return absl::InternalError("a message without a descriptor");
+    const std::vector<int> descriptors = DescriptorsOf(message);
+    if (descriptors.size() == 1) {
+      return Received{.word = word,
+                      .descriptor = AboveStandard(descriptors[0])};
     }
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return Received{.word = word, .descriptor = AboveStandard(descriptor)};
+    for (const int descriptor : descriptors) close(descriptor);
+    if (descriptors.empty() && (message.msg_flags & MSG_CTRUNC) != 0) {
+      return absl::ResourceExhaustedError(
+          "a descriptor came, but this process has none left: raise "
+          "RLIMIT_NOFILE (ulimit -n)");
+    }
+    return absl::InternalError("a message without a descriptor of its own");
   }
 }
 
-bool DescriptorSocket::PeerClosed() const { return SocketPeerClosed(fd_); }
+bool DescriptorSocket::PeerClosed() const { return SocketPeerClosed(fd()); }
 
 }  // namespace joblib::native

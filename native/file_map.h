@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "native/kept_descriptor.h"
 
 namespace joblib::native {
 
@@ -30,21 +31,18 @@ enum class FileUse {
 class MappedFile {
  public:
   MappedFile() = default;
-  MappedFile(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}  // Its.
-  MappedFile(MappedFile&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), bytes_(other.bytes_) {}
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();  // Closes; maps stay.
+  // Takes it over, and closes it; maps stay.
+  MappedFile(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}
 
   // Errors, naming the path: NOT_FOUND, PERMISSION_DENIED, what open(2) says;
   // INVALID_ARGUMENT: not a regular file.
   static absl::StatusOr<MappedFile> Open(const std::string& path, FileUse use);
 
   // The same open file. Errors: RESOURCE_EXHAUSTED (descriptors).
-  absl::StatusOr<MappedFile> Duplicate() const { return SameAs(fd_, bytes_); }
+  absl::StatusOr<MappedFile> Duplicate() const { return SameAs(fd(), bytes_); }
   // That of a descriptor which stays its owner's.
   static absl::StatusOr<MappedFile> SameAs(int fd, std::uint64_t bytes);
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   std::uint64_t bytes() const { return bytes_; }
   // Makes it at least `bytes` long, with room on the disk for all of it, so
   // that no write through a map can fail. Errors: RESOURCE_EXHAUSTED (a full
@@ -57,7 +55,7 @@ class MappedFile {
   absl::Status Read(std::uint64_t offset, void* into, std::size_t n) const;
 
  private:
-  int fd_ = -1;
+  KeptDescriptor fd_;
   std::uint64_t bytes_ = 0;
 };
 
@@ -85,7 +83,7 @@ class FileMap {
 
   std::byte* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
-  int fd() const { return fd_; }  // -1: none.
+  int fd() const { return fd_.get(); }  // -1: none.
   // Whether this process may read and write it; the pages stay either way.
   // Errors: RESOURCE_EXHAUSTED (max_map_count); UNIMPLEMENTED on wasm.
   absl::Status SetAccess(bool any) const;
@@ -97,7 +95,7 @@ class FileMap {
   std::size_t bytes_ = 0;
   void* address_ = nullptr;  // What was mapped, around data_.
   std::size_t mapped_ = 0;
-  int fd_ = -1;
+  KeptDescriptor fd_;
   std::uint64_t offset_ = 0;
   bool writes_file_ = false;
 };

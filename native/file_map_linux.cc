@@ -35,32 +35,23 @@ int OpenFlags(FileUse use) {
 
 }  // namespace
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (fd_ >= 0) close(fd_);
-}
-
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path,
                                             FileUse use) {
   MappedFile file;
   // O_NONBLOCK: a pipe in the file's place would be waited for.
   constexpr int kAlways = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  file.fd_ = AboveStandard(open(path.c_str(), OpenFlags(use) | kAlways, 0666));
-  if (file.fd_ < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  file.fd_ = KeptDescriptor(
+      AboveStandard(open(path.c_str(), OpenFlags(use) | kAlways, 0666)));
+  if (file.fd() < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
   struct stat info = {};
-  if (fstat(file.fd_, &info) != 0) {
+  if (fstat(file.fd(), &info) != 0) {
     return ErrnoStatus(errno, absl::StrCat("fstat ", path));
   }
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not a regular file."));
   }
-  if (use == FileUse::kCreate && ftruncate(file.fd_, 0) != 0) {
+  if (use == FileUse::kCreate && ftruncate(file.fd(), 0) != 0) {
     return ErrnoStatus(errno, absl::StrCat("empty ", path));
   }
   file.bytes_ =
@@ -84,7 +75,7 @@ absl::Status MappedFile::Extend(std::uint64_t bytes) {
   }
   int error = 0;
   do {
-    error = posix_fallocate(fd_, static_cast<off_t>(bytes_),
+    error = posix_fallocate(fd(), static_cast<off_t>(bytes_),
                             static_cast<off_t>(bytes - bytes_));
   } while (error == EINTR);
   if (error == 0) {
@@ -93,10 +84,10 @@ absl::Status MappedFile::Extend(std::uint64_t bytes) {
   }
   struct statvfs space = {};
   std::uint64_t free = 0;
-  if (fstatvfs(fd_, &space) == 0) {
+  if (fstatvfs(fd(), &space) == 0) {
     free = std::uint64_t{space.f_bavail} * space.f_frsize;
   }
-  if (ftruncate(fd_, static_cast<off_t>(bytes_)) != 0) {
+  if (ftruncate(fd(), static_cast<off_t>(bytes_)) != 0) {
     return ErrnoStatus(errno, "shorten a file");
   }
   return absl::ResourceExhaustedError(absl::StrCat(
@@ -109,7 +100,7 @@ absl::Status MappedFile::Read(std::uint64_t offset, void* into,
                               std::size_t n) const {
   auto* at = static_cast<char*>(into);
   while (n > 0) {
-    const ssize_t got = pread(fd_, at, n, static_cast<off_t>(offset));
+    const ssize_t got = pread(fd(), at, n, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return ErrnoStatus(errno, "read");
     if (got == 0) {
@@ -127,7 +118,7 @@ absl::Status MappedFile::Write(std::uint64_t offset, const void* from,
                                std::size_t n) {
   const auto* at = static_cast<const char*>(from);
   while (n > 0) {
-    const ssize_t put = pwrite(fd_, at, n, static_cast<off_t>(offset));
+    const ssize_t put = pwrite(fd(), at, n, static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return ErrnoStatus(errno, "write");
     at += put;
@@ -150,7 +141,6 @@ FileMap& FileMap::operator=(FileMap&& other) noexcept {
 
 FileMap::~FileMap() {
   if (address_ != nullptr) munmap(address_, mapped_);
-  if (fd_ >= 0) close(fd_);
 }
 
 absl::StatusOr<FileMap> FileMap::Map(MappedFile file, std::uint64_t offset,
@@ -178,8 +168,8 @@ absl::StatusOr<FileMap> FileMap::Map(MappedFile file, std::uint64_t offset,
     map.address_ = address;
     map.data_ = static_cast<std::byte*>(address) + before;
   }
-  map.fd_ = fcntl(file.fd(), F_DUPFD_CLOEXEC, 3);
-  if (map.fd_ < 0) return ErrnoStatus(errno, "keep a descriptor");
+  map.fd_ = KeptDescriptor(fcntl(file.fd(), F_DUPFD_CLOEXEC, 3));
+  if (map.fd() < 0) return ErrnoStatus(errno, "keep a descriptor");
   return map;
 }
 
@@ -192,10 +182,10 @@ absl::StatusOr<FileMap> FileMap::Anonymous(std::size_t bytes) {
     return room;
   }
   FileMap map;
-  map.fd_ = fcntl(memory->fd(), F_DUPFD_CLOEXEC, 3);
-  if (map.fd_ < 0) return ErrnoStatus(errno, "keep a descriptor");
+  map.fd_ = KeptDescriptor(fcntl(memory->fd(), F_DUPFD_CLOEXEC, 3));
+  if (map.fd() < 0) return ErrnoStatus(errno, "keep a descriptor");
   void* const address = mmap(nullptr, memory->bytes(), PROT_READ | PROT_WRITE,
-                             MAP_SHARED, map.fd_, 0);
+                             MAP_SHARED, map.fd(), 0);
   if (address == MAP_FAILED) {
     return ErrnoStatus(errno, absl::StrCat("map ", bytes, " bytes"));
   }

@@ -24,32 +24,22 @@ absl::StatusOr<std::byte*> Zeros(std::size_t bytes) {
 
 }  // namespace
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (fd_ >= 0) close(fd_);
-}
-
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path,
                                             FileUse use) {
   MappedFile file;
   int flags = use == FileUse::kRead ? O_RDONLY : O_RDWR;
   if (use == FileUse::kCreate) flags |= O_CREAT;
-  file.fd_ = open(path.c_str(), flags, 0666);
-  if (file.fd_ < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  file.fd_ = KeptDescriptor(open(path.c_str(), flags, 0666));
+  if (file.fd() < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
   struct stat info = {};
-  if (fstat(file.fd_, &info) != 0) {
+  if (fstat(file.fd(), &info) != 0) {
     return ErrnoStatus(errno, absl::StrCat("fstat ", path));
   }
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not a regular file."));
   }
-  if (use == FileUse::kCreate && ftruncate(file.fd_, 0) != 0) {
+  if (use == FileUse::kCreate && ftruncate(file.fd(), 0) != 0) {
     return ErrnoStatus(errno, absl::StrCat("empty ", path));
   }
   file.bytes_ =
@@ -65,7 +55,7 @@ absl::StatusOr<MappedFile> MappedFile::SameAs(int fd, std::uint64_t bytes) {
 
 absl::Status MappedFile::Extend(std::uint64_t bytes) {
   if (bytes <= bytes_) return absl::OkStatus();
-  if (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
+  if (ftruncate(fd(), static_cast<off_t>(bytes)) != 0) {
     return absl::ResourceExhaustedError(
         ErrnoStatus(errno, absl::StrCat("a file of ", bytes, " bytes"))
             .message());
@@ -78,7 +68,7 @@ absl::Status MappedFile::Read(std::uint64_t offset, void* into,
                               std::size_t n) const {
   auto* at = static_cast<char*>(into);
   while (n > 0) {
-    const ssize_t got = pread(fd_, at, n, static_cast<off_t>(offset));
+    const ssize_t got = pread(fd(), at, n, static_cast<off_t>(offset));
     if (got < 0) return ErrnoStatus(errno, "read");
     if (got == 0) {
       return absl::OutOfRangeError(
@@ -95,7 +85,7 @@ absl::Status MappedFile::Write(std::uint64_t offset, const void* from,
                                std::size_t n) {
   const auto* at = static_cast<const char*>(from);
   while (n > 0) {
-    const ssize_t put = pwrite(fd_, at, n, static_cast<off_t>(offset));
+    const ssize_t put = pwrite(fd(), at, n, static_cast<off_t>(offset));
     if (put < 0) return ErrnoStatus(errno, "write");
     at += put;
     offset += static_cast<std::uint64_t>(put);
@@ -118,7 +108,6 @@ FileMap& FileMap::operator=(FileMap&& other) noexcept {
 FileMap::~FileMap() {
   Flush().IgnoreError();  // As munmap(2), it has nobody to tell.
   std::free(address_);
-  if (fd_ >= 0) close(fd_);
 }
 
 absl::StatusOr<FileMap> FileMap::Map(MappedFile file, std::uint64_t offset,
@@ -138,8 +127,8 @@ absl::StatusOr<FileMap> FileMap::Map(MappedFile file, std::uint64_t offset,
       return read;
     }
   }
-  map.fd_ = dup(file.fd());
-  if (map.fd_ < 0) return ErrnoStatus(errno, "keep a descriptor");
+  map.fd_ = KeptDescriptor(dup(file.fd()));
+  if (map.fd() < 0) return ErrnoStatus(errno, "keep a descriptor");
   return map;
 }
 
@@ -162,7 +151,7 @@ absl::Status FileMap::Flush() const {
   if (!writes_file_ || data_ == nullptr) return absl::OkStatus();
   std::size_t done = 0;
   while (done < bytes_) {
-    const ssize_t n = pwrite(fd_, data_ + done, bytes_ - done,
+    const ssize_t n = pwrite(fd(), data_ + done, bytes_ - done,
                              static_cast<off_t>(offset_ + done));
     if (n <= 0) return ErrnoStatus(n < 0 ? errno : EIO, "write a map back");
     done += static_cast<std::size_t>(n);

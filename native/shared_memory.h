@@ -18,20 +18,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "native/kept_descriptor.h"
 
 namespace joblib::native {
 
 class SharedMemory {
  public:
   SharedMemory() = default;
-  SharedMemory(SharedMemory&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)),
-        bytes_(std::exchange(other.bytes_, 0)),
-        inode_(other.inode_),
-        anonymous_(other.anonymous_) {}
-  SharedMemory& operator=(SharedMemory&& other) noexcept;
-  ~SharedMemory();  // Closes; mappings stay.
-
   // `bytes` > 0, rounded up to pages; sparse: a page exists from its first use
   // on. `name` shows in /proc. Errors: RESOURCE_EXHAUSTED (descriptors, memory,
   // RLIMIT_FSIZE below `bytes`: asked before, no SIGXFSZ), naming the limit.
@@ -42,10 +35,10 @@ class SharedMemory {
   // (if it is a memfd) sealed against shrinking; then `fd` is closed, too.
   static absl::StatusOr<SharedMemory> Adopt(int fd, std::size_t bytes);
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   // Whether fd() is still that of this memory: a program may have closed it and
   // opened a file of its own. Discard and the destructor look themselves.
-  bool IsOurs() const;
+  bool IsOurs() const { return fd_.IsOurs(); }
   std::size_t bytes() const { return bytes_; }
   // Whether nobody can shrink it: else reading a map of it may be a SIGBUS.
   bool HasFixedSize() const { return anonymous_; }
@@ -63,10 +56,9 @@ class SharedMemory {
   static void RefuseMemfdForTest(bool refuse);
 
  private:
-  int fd_ = -1;
+  KeptDescriptor fd_;
   std::size_t bytes_ = 0;
-  std::uint64_t inode_ = 0;  // Of memfds on one device, or of the file.
-  bool anonymous_ = true;    // A memfd.
+  bool anonymous_ = true;  // A memfd.
 };
 
 // A piece of it in this process's address space. Movable, not copyable.

@@ -121,12 +121,6 @@ absl::Status CheckAdopted(int fd, std::size_t* bytes) {
   return absl::OkStatus();
 }
 
-// 0: there is no such file.
-std::uint64_t InodeOf(int fd) {
-  struct stat info = {};
-  return fstat(fd, &info) == 0 ? info.st_ino : 0;
-}
-
 absl::Status MapError(int error, std::size_t bytes) {
   return absl::ResourceExhaustedError(absl::StrCat(
       ErrnoStatus(error, absl::StrCat("map ", bytes, " bytes")).message(),
@@ -134,18 +128,6 @@ absl::Status MapError(int error, std::size_t bytes) {
 }
 
 }  // namespace
-
-SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(bytes_, other.bytes_);
-  std::swap(inode_, other.inode_);
-  std::swap(anonymous_, other.anonymous_);
-  return *this;
-}
-
-SharedMemory::~SharedMemory() {
-  if (IsOurs()) close(fd_);
-}
 
 absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
                                                   std::size_t bytes) {
@@ -160,23 +142,21 @@ absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
   }
   SharedMemory memory;
   memory.bytes_ = bytes;
-  memory.fd_ = AboveStandard(MemfdCreate(name));
-  if (memory.fd_ < 0) {
+  memory.fd_ = KeptDescriptor(AboveStandard(MemfdCreate(name)));
+  if (memory.fd() < 0) {
     if (errno != ENOSYS && errno != EPERM && errno != EACCES) {
       return ErrnoStatus(errno, absl::StrCat("memfd_create ", name));
     }
     absl::StatusOr<int> file = CreateFile(bytes);
     if (!file.ok()) return file.status();
     memory.anonymous_ = false;
-    memory.fd_ = AboveStandard(*file);
-    memory.inode_ = InodeOf(memory.fd_);
+    memory.fd_ = KeptDescriptor(AboveStandard(*file));
     return memory;
   }
-  memory.inode_ = InodeOf(memory.fd_);
-  if (ftruncate(memory.fd_, static_cast<off_t>(bytes)) != 0) {
+  if (ftruncate(memory.fd(), static_cast<off_t>(bytes)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("memfd of ", bytes, " bytes"));
   }
-  if (fcntl(memory.fd_, F_ADD_SEALS, kSizeSeals) != 0) {
+  if (fcntl(memory.fd(), F_ADD_SEALS, kSizeSeals) != 0) {
     return ErrnoStatus(errno, "seal a memfd");
   }
   return memory;
@@ -184,8 +164,7 @@ absl::StatusOr<SharedMemory> SharedMemory::Create(const std::string& name,
 
 absl::StatusOr<SharedMemory> SharedMemory::Adopt(int fd, std::size_t bytes) {
   SharedMemory memory;
-  memory.fd_ = fd;
-  memory.inode_ = InodeOf(fd);
+  memory.fd_ = KeptDescriptor(fd);
   memory.bytes_ = bytes;
   const int seals = fcntl(fd, F_GET_SEALS);
   memory.anonymous_ = seals >= 0 && (seals & kSizeSeals) == kSizeSeals;
@@ -194,11 +173,9 @@ absl::StatusOr<SharedMemory> SharedMemory::Adopt(int fd, std::size_t bytes) {
   return memory;
 }
 
-bool SharedMemory::IsOurs() const { return fd_ >= 0 && InodeOf(fd_) == inode_; }
-
 absl::Status SharedMemory::Reserve(std::size_t offset, std::size_t n) const {
   if (anonymous_ || n == 0) return absl::OkStatus();
-  const int error = Allocate(fd_, offset, n);
+  const int error = Allocate(fd(), offset, n);
   if (error == 0) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       ErrnoStatus(error, absl::StrCat("reserve ", n, " bytes of a file"))
@@ -209,7 +186,7 @@ void SharedMemory::Discard(std::size_t offset, std::size_t n) const {
   const std::size_t from = (offset + PageSize() - 1) / PageSize() * PageSize();
   const std::size_t to = (offset + n) / PageSize() * PageSize();
   if (from >= to || !IsOurs()) return;
-  while (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+  while (fallocate(fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                    static_cast<off_t>(from),
                    static_cast<off_t>(to - from)) != 0 &&
          errno == EINTR) {
@@ -218,7 +195,7 @@ void SharedMemory::Discard(std::size_t offset, std::size_t n) const {
 
 absl::Status SharedMemory::SealContent() const {
   if (!anonymous_) return absl::OkStatus();
-  if (fcntl(fd_, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+  if (fcntl(fd(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
     return ErrnoStatus(errno, "seal a memfd against writing");
   }
   return absl::OkStatus();

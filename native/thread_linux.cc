@@ -1,5 +1,3 @@
-#include <dlfcn.h>
-#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -17,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "native/affinity.h"
+#include "native/elf_module.h"
 #include "native/errno_status.h"
 #include "native/thread.h"
 
@@ -154,19 +153,7 @@ std::size_t DefaultStackSize() {
 }
 
 void PinThisModule() {
-  static const bool done = [] {
-    Dl_info info;
-    void* extra = nullptr;
-    if (dladdr1(reinterpret_cast<void*>(&PinThisModule), &info, &extra,
-                RTLD_DL_LINKMAP) == 0) {
-      return false;  // A static program.
-    }
-    const auto* const module = static_cast<const link_map*>(extra);
-    // The program itself has no name, and never goes.
-    if (module == nullptr || module->l_name[0] == '\0') return false;
-    return dlopen(module->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) !=
-           nullptr;
-  }();
+  static const bool done = PinModuleOf(reinterpret_cast<void*>(&PinThisModule));
   static_cast<void>(done);
 }
 

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -101,6 +104,31 @@ TEST_F(DescriptorSocketTest, AClosedPeerIsTold) {
   const auto received = here_.Receive(milliseconds(0));
   if (received.ok()) close(received->descriptor);
   EXPECT_TRUE(absl::IsAborted(here_.Receive(std::chrono::minutes(1)).status()));
+}
+
+// A sender gone wild: the receiver's buffer has room for one and its padding.
+TEST_F(DescriptorSocketTest, TwoDescriptorsAtOnceAreRefusedAndClosed) {
+  const int two[] = {file_, file_};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof two)] = {};
+  std::uint64_t word = 7;
+  iovec data = {.iov_base = &word, .iov_len = sizeof word};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof two);
+  std::memcpy(CMSG_DATA(header), two, sizeof two);
+  ASSERT_GT(sendmsg(here_.fd(), &message, 0), 0);
+  const int next = dup(file_);
+  close(next);
+  EXPECT_FALSE(there_.Receive(milliseconds(0)).ok());
+  const int next_again = dup(file_);
+  close(next_again);
+  EXPECT_EQ(next_again, next);
 }
 
 TEST_F(DescriptorSocketTest, OutOfDescriptorsIsNoDeath) {

@@ -34,7 +34,8 @@ int CloseAllAboveTwo() {
     if (fd > 2) close(fd);
   }
   // The numbers are the program's now: nothing of ours is to touch them.
-  const int mine = open("/dev/null", O_RDWR);
+  std::vector<int> mine;
+  for (int i = 0; i < 64; ++i) mine.push_back(open("/dev/null", O_RDWR));
   int n_failed = 0;
   for (int round = 0; round < 3; ++round) {
     try {
@@ -45,7 +46,9 @@ int CloseAllAboveTwo() {
       ++n_failed;
     }
   }
-  if (fcntl(mine, F_GETFD) < 0) return 4;
+  for (const int fd : mine) {
+    if (fcntl(fd, F_GETFD) < 0) return 4;
+  }
   PrintWorkers();
   return n_failed <= 1 ? 0 : 5;
 }
