@@ -227,9 +227,7 @@ TEST_P(ProcessContractTest, AnErrorTellsItsTask) {
     ADD_FAILURE();
   } catch (const TaskFailure& failure) {
     EXPECT_EQ(failure.task_index(), 7);
-    if (!is_cluster()) {
-      EXPECT_GT(failure.worker_pid(), 0);
-    }
+    EXPECT_GT(failure.worker_pid(), 0);
     EXPECT_NE(failure.worker_pid(), native::ProcessId());
     EXPECT_EQ(failure.attempt(), 1);
   }

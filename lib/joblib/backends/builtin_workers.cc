@@ -9,6 +9,7 @@
 #include "joblib/core/batch_bytes.h"
 #include "joblib/core/code_refs.h"
 #include "native/main_hook.h"
+#include "native/thread.h"
 
 namespace joblib::internal {
 namespace {
@@ -33,6 +34,7 @@ void ConnectWorkers() {
     native::SetWorkerMain(ServeAsWorker);
     SetForkedTaskConfig(DefaultTaskConfig);
     SetShippedTaskConfig(DefaultTaskConfig);
+    SetShippedProcessId(native::ProcessId);
     return true;
   }();
 }

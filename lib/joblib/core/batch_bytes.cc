@@ -1,8 +1,8 @@
 // Batches as bytes, for backends that users write.
 //
-//   bytes: header, build's landmark, runner, worker index, errors_are_values, n,
-//          n times (length, call)
-//   reply: header, n, n times (ok, length, result or exception)
+//   bytes: header, build's landmark, runner, worker index,
+//          errors_are_values, n, n times (length, call)
+//   reply: header, process, n, n times (ok, length, result or exception)
 #include "joblib/core/batch_bytes.h"
 
 #include <algorithm>
@@ -31,8 +31,9 @@ namespace internal {
 namespace {
 
 std::atomic<ShippedTaskConfig> the_task_config{nullptr};
+std::atomic<ShippedProcessId> the_process_id{nullptr};
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr char kCalls[8] = {'j', 'l', 'c', 'a', 'l', 'l', 's', '\n'};
 constexpr char kReplies[8] = {'j', 'l', 'r', 'e', 'p', 'l', 'y', '\n'};
 
@@ -95,6 +96,7 @@ class Reply {
   explicit Reply(const std::string& reply) : in_(reply.data(), reply.size()) {
     try {
       CheckHeader(kReplies, "run_bytes()", in_);
+      process_ = in_.Get<std::int32_t>();
       left_ = in_.Get<std::uint32_t>();
     } catch (const DecodeError& e) {
       broken_ =
@@ -113,8 +115,7 @@ class Reply {
       ByteReader part(bytes, n);
       if (!ok) {
         return DecodeException(
-            part, TaskFailure(block.first + index, /*worker_pid=*/0,
-                              /*attempt=*/1));
+            part, TaskFailure(block.first + index, process_, /*attempt=*/1));
       }
       try {
         block.Decode(index, part);
@@ -133,6 +134,7 @@ class Reply {
 
  private:
   ByteReader in_;
+  std::int32_t process_ = 0;
   std::uint32_t left_ = 0;
   std::exception_ptr broken_;
 };
@@ -141,6 +143,10 @@ class Reply {
 
 void SetShippedTaskConfig(ShippedTaskConfig task_config) {
   the_task_config.store(task_config);
+}
+
+void SetShippedProcessId(ShippedProcessId process_id) {
+  the_process_id.store(process_id);
 }
 
 std::string RunBatchBytes(const std::string& bytes,
@@ -163,6 +169,8 @@ std::string RunBatchBytes(const std::string& bytes,
   HeapBytes reply;
   ByteWriter& out = reply.writer();
   PutHeader(kReplies, out);
+  const ShippedProcessId process_id = the_process_id.load();
+  out.Put(static_cast<std::int32_t>(process_id != nullptr ? process_id() : 0));
   const std::size_t count_at = out.size();
   out.Put(n);
   const ShippedTaskConfig task_config = the_task_config.load();

@@ -21,6 +21,9 @@ class SharedValues;
 // The configuration of tasks at a nesting level. Without one: the default.
 using ShippedTaskConfig = ConfigRef (*)(int nesting_level);
 void SetShippedTaskConfig(ShippedTaskConfig task_config);
+// What TaskFailure::worker_pid() tells. Without one: 0.
+using ShippedProcessId = std::int64_t (*)();
+void SetShippedProcessId(ShippedProcessId process_id);
 
 // As Batch::bytes(), into `out`, whose sink may keep values for many batches.
 void EncodeBatch(const Batch& batch, ByteWriter& out);
