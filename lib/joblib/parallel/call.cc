@@ -43,20 +43,31 @@ struct Call::Parts {
   bool sequential;
   bool ended = false;
   std::shared_ptr<Dispatcher> dispatcher;
+  std::int64_t process = 0;  // Of a generator: where it was made.
+
+  // The tasks run in the process that this one was forked from, and their locks
+  // are what they were at that moment.
+  bool IsFromBeforeFork() const {
+    return process != 0 && process != native::ProcessId();
+  }
 };
 
 Call::Call(std::shared_ptr<ParallelState> state, ReturnAs return_as,
            std::int64_t n_tasks) {
   CallPlan plan = state->BeginCall(return_as);
   const bool sequential = plan.n_jobs == 1;
-  parts_ = std::make_unique<Parts>(
-      Parts{std::move(state), std::move(plan), n_tasks, sequential, false, {}});
+  parts_ = std::make_unique<Parts>(Parts{
+      std::move(state), std::move(plan), n_tasks, sequential, false, {}, 0});
 }
 
 Call::Call(Call&&) noexcept = default;
 
 Call::~Call() {
   if (parts_ == nullptr || parts_->ended) return;
+  if (parts_->IsFromBeforeFork()) {
+    static_cast<void>(parts_.release());
+    return;
+  }
   if (parts_->dispatcher != nullptr) parts_->dispatcher->Close();
   parts_->state->EndCall(/*failed=*/true);
 }
@@ -65,6 +76,10 @@ bool Call::sequential() const { return parts_->sequential; }
 
 void Call::Start(std::shared_ptr<TaskSource> source) {
   Parts& parts = *parts_;
+  if (parts.plan.return_as == ReturnAs::kGenerator ||
+      parts.plan.return_as == ReturnAs::kGeneratorUnordered) {
+    parts.process = native::ProcessId();
+  }
   parts.dispatcher =
       std::make_shared<Dispatcher>(std::move(parts.plan), std::move(source));
   parts.dispatcher->Start();
@@ -84,6 +99,12 @@ Call::Missing Call::RunForOutcomes(std::shared_ptr<TaskSource> source) {
 }
 
 bool Call::Next(TaskBlock** block, std::uint32_t* begin, std::uint32_t* end) {
+  if (parts_->IsFromBeforeFork()) {
+    throw std::runtime_error(
+        "This generator was made before a fork(): its tasks run in the parent "
+        "process, which alone can read their results. Make the call again "
+        "here.");
+  }
   Dispatcher::Results results;
   if (!parts_->dispatcher->Next(&results)) return false;
   *block = results.block;

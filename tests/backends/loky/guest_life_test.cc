@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
@@ -115,6 +116,47 @@ int ForkAndCall() {
   return 0;
 }
 
+// What the child of a half-read generator's process does with it.
+int DropOrRead(Generator<int> values, bool reads) {
+  alarm(60);  // Its end if it hangs.
+  if (reads) {
+    try {
+      for (const int value : values) static_cast<void>(value);
+      return 1;
+    } catch (const std::runtime_error& error) {
+      if (std::string_view(error.what()).find("before a fork()") ==
+          std::string_view::npos) {
+        return 2;
+      }
+    }
+  }
+  values = Generator<int>(nullptr);
+  return CallWorks() ? 0 : 3;
+}
+
+int ForkAmidAGenerator() {
+  for (const char* const backend : {"loky", "threading"}) {
+    Parallel parallel({.n_jobs = 2, .backend = backend});
+    Generator<int> values = parallel.generator(
+        each(range(100), [](int i) { return delayed(std::negate<int>())(i); }));
+    auto value = values.begin();
+    for (const bool reads : {false, true}) {
+      const pid_t child = fork();
+      if (child == 0) _exit(DropOrRead(std::move(values), reads));
+      int status = -1;
+      if (waitpid(child, &status, 0) != child || status != 0) {
+        std::printf("%s, %d: status %x\n", backend, reads, status);
+        return 1;
+      }
+    }
+    int sum = 0;
+    for (; value != values.end(); ++value) sum += *value;
+    if (sum != -4950) return 2;
+  }
+  PrintWorkers();
+  return 0;
+}
+
 // Whatever lock another thread holds at that moment.
 int ForkWhileOthersCall() {
   // Abseil's own check, in debug builds alone, has a lock that no child frees.
@@ -163,6 +205,9 @@ TEST(GuestLifeTest, CallAtExitEnds) {
   EXPECT_THAT(output, Not(HasSubstr("wrong")));
 }
 TEST(GuestLifeTest, CallInAForkedChildHasItsOwnWorkers) { RunGuest("--fork"); }
+TEST(GuestLifeTest, AGeneratorIsReadByTheProcessThatMadeItAlone) {
+  RunGuest("--fork-generator");
+}
 TEST(GuestLifeTest, CallInAChildForkedDuringOtherCallsWorks) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "its allocator does not take its own locks over a fork()";
@@ -180,5 +225,6 @@ int main(int argc, char** argv) {
                            {"--thread", CallInThreadOfConstructor},
                            {"--at-exit", CallAtExit},
                            {"--fork", ForkAndCall},
+                           {"--fork-generator", ForkAmidAGenerator},
                            {"--fork-often", ForkWhileOthersCall}});
 }
