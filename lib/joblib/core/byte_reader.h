@@ -64,7 +64,14 @@ class ByteReader {
   T Get() {
     static_assert(std::is_trivially_copyable_v<T>);
     T value;
-    Read(&value, sizeof value);
+    if (sizeof value > left_) [[unlikely]] {
+      ThrowTooShort(sizeof value);
+    }
+    // Of a size known here: a load, no call of memcpy().
+    std::memcpy(&value, at_, sizeof value);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    at_ += sizeof value;
+    left_ -= sizeof value;
     return value;
   }
   // The next n bytes, to be fetched by the caller: each once, by a copy.

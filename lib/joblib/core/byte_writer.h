@@ -74,7 +74,12 @@ class ByteWriter {
   template <class T>
   void Put(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    Write(&value, sizeof value);
+    // Of a size known here: a store, no call of memcpy().
+    if (sizeof value > static_cast<std::size_t>(end_ - at_)) [[unlikely]] {
+      Grow(sizeof value);
+    }
+    std::memcpy(at_, &value, sizeof value);
+    at_ += sizeof value;
   }
   void PutText(const std::string& text) {
     Put(static_cast<std::uint64_t>(text.size()));

@@ -106,6 +106,8 @@ void GetPlain(ByteReader& in, T& value) {
     if (ref.module != 0) bits.function = TheCodeRefs().Find(ref);
     bits.this_offset = static_cast<std::ptrdiff_t>(in.Get<std::int64_t>());
     std::memcpy(&value, &bits, sizeof bits);
+  } else if constexpr (std::is_scalar_v<T>) {
+    value = in.Get<T>();
   } else if constexpr (!kStateless<T>) {
     in.Read(&value, sizeof value);
   }

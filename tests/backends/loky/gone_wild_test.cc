@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "joblib/backends/process/channel.h"
 #include "joblib/joblib.h"
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
@@ -150,6 +152,55 @@ TEST(GoneWildTest, IsACrashOfThatWorkerAlone) {
   }
   shutdown();
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
+}
+
+// Puts what is no answer behind the one of the task that runs now, once that is
+// told, so that its reader finds both.
+void AnswerTooMuch() {
+  using internal::ChannelHeader;
+  for (const Piece& piece : SharedPieces()) {
+    auto* const header = reinterpret_cast<ChannelHeader*>(piece.begin);
+    if (header->magic != internal::kChannelMagic) continue;
+    const std::uint32_t before = header->head.load();
+    std::uint32_t head = before;
+    while (head == before) head = header->head.load();
+    const internal::Frame nonsense = {.bytes = ~0U, .kind = 77, .flags = 0};
+    std::memcpy(reinterpret_cast<void*>(piece.begin + internal::kHeaderBytes +
+                                        2 * internal::kRingBytes +
+                                        head % internal::kRingBytes),
+                &nonsense, sizeof nonsense);
+    header->head.store(head + 16);
+  }
+}
+
+int WildAfterwards(int n) {
+  static bool is_wild = false;
+  while (is_wild) pause();
+  if (n == 3) {
+    is_wild = true;
+    std::thread(AnswerTooMuch).detach();
+  }
+  return n;
+}
+
+TEST(GoneWildTest, NonsenseBehindAnAnswerFailsTheTaskThatRunsThen) {
+  for (int round = 0; round < 20; ++round) {
+    SCOPED_TRACE(round);
+    const auto outcomes = Parallel({.n_jobs = 2, .batch_size = 1})
+                              .collect(each(range(40), [](int i) {
+                                return delayed(WildAfterwards)(i);
+                              }));
+    ASSERT_THAT(outcomes, SizeIs(40));
+    int n_failed = 0;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (outcomes[i].has_value()) {
+        EXPECT_EQ(outcomes[i].value(), static_cast<int>(i));
+      } else {
+        ++n_failed;
+      }
+    }
+    EXPECT_EQ(n_failed, 1);
+  }
 }
 
 }  // namespace

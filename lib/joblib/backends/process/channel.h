@@ -98,10 +98,12 @@ struct ChannelHeader {
   std::atomic<std::uint32_t> ready;    // Worker: 1 once it serves.
 
   alignas(64) std::atomic<std::uint32_t> tail;  // Owner: result bytes read.
-  std::atomic<std::uint32_t> bell;              // Owner: whose to ring.
-  std::atomic<std::uint32_t> ring_at;     // Owner: ring when this few are left.
   std::atomic<std::uint64_t> arena_read;  // Owner: result arena read up to.
-  std::atomic<std::uint32_t> stop;        // Owner: the running task is to end.
+
+  // Read for each task, so apart from what is written for each.
+  alignas(64) std::atomic<std::uint32_t> bell;  // Owner: whose to ring.
+  std::atomic<std::uint32_t> ring_at;  // Owner: ring when this few are left.
+  std::atomic<std::uint32_t> stop;     // Owner: the running task is to end.
 
   alignas(64) std::atomic<std::uint32_t> full;  // Worker sleeps on `tail`.
 

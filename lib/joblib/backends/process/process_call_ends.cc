@@ -72,6 +72,9 @@ void ProcessCall::Answered(Held& held, const Sent& sent, const Reply& reply) {
                      ExceptionMessage(why)))));
     return;
   }
+  // It lacks a descriptor, or a map: what uses the value from now on sends it
+  // again.
+  if (failed && sent.shared != 0) held.link->shared.erase(sent.shared);
   if (sent.kind != RequestKind::kTask) return;
   Shipment& shipment = *sent.shipment;
   if (shipment.failed) return;
@@ -201,14 +204,16 @@ void ProcessCall::Bury(std::size_t i) {
   index_taken_[static_cast<std::size_t>(held.index)] = false;
   WorkerLink& link = *held.link;
   const Sent* const begun = link.Begun();
-  const bool ran_task = begun != nullptr && begun->kind == RequestKind::kTask &&
-                        !begun->shipment->failed;
+  Shipment* const ran = begun != nullptr && begun->kind == RequestKind::kTask &&
+                                !begun->shipment->failed
+                            ? begun->shipment
+                            : nullptr;
   const bool was_ready = link.start_error.ok() && link.ready();
   link.ForgetSent();
   held.sending = nullptr;
-  if (ran_task) {
+  if (ran != nullptr) {
     fruitless_deaths_ = 0;
-    BuryTask(held, *held.shipments.front());
+    BuryTask(held, *ran);
   }
   // The rest never began: it goes first, in its order.
   while (!held.shipments.empty()) {
@@ -224,7 +229,7 @@ void ProcessCall::Bury(std::size_t i) {
   }
   const bool can_start = link.start_error.ok();
   pool_->Drop(held.link, /*replace=*/can_start && was_ready);
-  if (aborted_.load() || ran_task || held.killed) return;
+  if (aborted_.load() || ran != nullptr || held.killed) return;
   // Others may still serve where the system gives no more processes.
   if (!can_start && !held_.empty()) return;
   if (!was_ready) {

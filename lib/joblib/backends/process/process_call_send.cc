@@ -26,6 +26,19 @@ void RunForkedTask(ByteReader& call, ByteWriter& result) {
 constexpr ShippedRunner kForkedTaskRunner = {ShippedRunner::kMark,
                                              RunForkedTask};
 
+// The worker is to let go of the values that have ended here.
+void ForgetEnded(WorkerLink& link) {
+  for (const std::uint64_t number : DeadNumbersSince(&link.seen_ended)) {
+    if (link.shared.erase(number) != 0) link.to_forget.push_back(number);
+  }
+  if (link.to_forget.empty()) return;
+  const bool sent =
+      link.SendControl(RequestKind::kForget, [&](ByteWriter& out) {
+        for (const std::uint64_t number : link.to_forget) out.Put(number);
+      });
+  if (sent) link.to_forget.clear();
+}
+
 }  // namespace
 
 void ProcessCall::LeaseAndYield() {
@@ -122,18 +135,6 @@ bool ProcessCall::FindRunner(const TaskBlock& block) {
 
 bool ProcessCall::SendHeader(Held& held) {
   WorkerLink& link = *held.link;
-  if (const std::vector<std::uint64_t> dead = DeadNumbersSince(&link.forgotten);
-      !dead.empty()) {
-    std::vector<std::uint64_t> known;
-    for (const std::uint64_t number : dead) {
-      if (link.shared.erase(number) != 0) known.push_back(number);
-    }
-    if (!known.empty()) {
-      link.SendControl(RequestKind::kForget, [&](ByteWriter& out) {
-        for (const std::uint64_t number : known) out.Put(number);
-      });
-    }
-  }
   CallHeader header = {};
   header.task_timeout =
       traits_.task_timeout.has_value()
@@ -228,6 +229,7 @@ void ProcessCall::SendAll() {
 
 void ProcessCall::SendTo(Held& held) {
   Shipment& shipment = *held.sending;
+  ForgetEnded(*held.link);
   if (!held.header_sent) {
     try {
       if (!SendHeader(held)) return;

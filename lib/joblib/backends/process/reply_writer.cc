@@ -34,8 +34,10 @@ void ReplyWriter::Begin() {
 void ReplyWriter::WaitForRoom() {
   constexpr std::uint32_t kRoom = sizeof(Frame) + kMaxInline;
   const ChannelHeader& header = channel_.header();
-  while (head_ + kRoom - header.tail.load(std::memory_order_acquire) >
-         kRingBytes) {
+  if (head_ + kRoom - tail_ <= kRingBytes) return;
+  for (;;) {
+    tail_ = header.tail.load(std::memory_order_acquire);
+    if (head_ + kRoom - tail_ <= kRingBytes) return;
     WaitForReader();
   }
 }
@@ -92,6 +94,7 @@ bool ReplyWriter::ShareArray(const std::shared_ptr<ArrayMemory>& memory,
 
 void ReplyWriter::HandOverArrays() {
   mark_.EndIfForked();
+  if (arrays_.size() == 0) return arrays_.Clear();
   absl::Status status = arrays_.Settle();
   std::uint16_t sent = 0;
   while (status.ok() && sent < arrays_.size()) {

@@ -72,6 +72,7 @@ class ReplyWriter final : public ByteSink {
   const native::ForkMark mark_;
   OutgoingArrays arrays_;
   std::uint32_t head_ = 0;  // Bytes of the ring written, in all.
+  std::uint32_t tail_ = 0;  // How many of them were read, when last looked.
   std::optional<ByteWriter> writer_;
   ReplyKind kind_ = ReplyKind::kDone;
   std::uint16_t flags_ = 0;

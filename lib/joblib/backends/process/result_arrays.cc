@@ -67,7 +67,8 @@ absl::StatusOr<std::shared_ptr<ArrayMemory>> MapOrRead(
 
 }  // namespace
 
-void OutgoingArrays::Clear() {
+void OutgoingArrays::ClearAny() {
+  any_ = false;
   for (const Outgoing& array : arrays_) {
     if (array.lent >= 0 && !array.is_sent) pool_.TakeBack(array.lent);
   }
@@ -98,6 +99,7 @@ bool OutgoingArrays::Add(const std::shared_ptr<ArrayMemory>& memory,
       arrays_.size() == kMaxResultArrays) {
     return false;
   }
+  any_ = true;
   const bool as_it_is = memory->result_descriptor >= 0 &&
                         memory.use_count() == 1 && piece.bytes == memory->bytes;
   if (as_it_is) {

@@ -41,7 +41,9 @@ class OutgoingArrays {
   explicit OutgoingArrays(ResultPool* pool) : pool_(*pool) {}
   void HandOverAbove(std::optional<std::uint64_t> bytes) { above_ = bytes; }
   // Those that were not sent stay here.
-  void Clear();
+  void Clear() {
+    if (any_) ClearAny();
+  }
   // False: it travels by its elements.
   bool Add(const std::shared_ptr<ArrayMemory>& memory, const ArrayPiece& piece,
            ArrayRef* ref);
@@ -60,12 +62,14 @@ class OutgoingArrays {
     int lent = -1;
     bool is_sent = false;
   };
+  void ClearAny();
   // Copies what `write` writes.
   template <class Write>
   absl::StatusOr<Outgoing> Copy(std::size_t bytes, const Write& write);
 
   ResultPool& pool_;
   std::optional<std::uint64_t> above_;
+  bool any_ = false;  // Something was announced since it was cleared.
   std::vector<Outgoing> arrays_;
 };
 

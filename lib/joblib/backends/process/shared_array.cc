@@ -1,5 +1,6 @@
 #include "joblib/backends/process/shared_array.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -11,20 +12,58 @@
 #include "joblib/backends/process/temp_folder.h"
 #include "joblib/core/errors.h"
 #include "native/environment.h"
+#include "native/thread.h"
 #include "native/unnamed_file.h"
 
 namespace joblib::internal {
 namespace {
 
-// What the slot of an array's memory keeps.
-struct SharedArrays {
+// What the slot of an array's memory keeps. Slices that cover it are kept, and
+// as much again; of a window that slides over it those used last.
+class SharedArrays {
+ public:
+  // The copy of a piece; null: there is none.
+  std::shared_ptr<SharedArray> Find(const std::vector<std::int64_t>& key) {
+    const auto found = copies_.find(key);
+    if (found == copies_.end()) return nullptr;
+    found->second.used = ++uses_;
+    return found->second.array;
+  }
+  void Keep(const std::vector<std::int64_t>& key,
+            std::shared_ptr<SharedArray> array, std::uint64_t max_bytes) {
+    copies_[key] = {std::move(array), ++uses_};
+    std::uint64_t bytes = 0;
+    for (const auto& [k, copy] : copies_) bytes += copy.array->header.bytes;
+    while (bytes > max_bytes && copies_.size() > 1) {
+      const auto oldest = std::min_element(
+          copies_.begin(), copies_.end(), [](const auto& a, const auto& b) {
+            return a.second.used < b.second.used;
+          });
+      bytes -= oldest->second.array->header.bytes;
+      copies_.erase(oldest);
+    }
+  }
+
   std::shared_ptr<SharedArray> whole;
-  std::map<std::vector<std::int64_t>, std::shared_ptr<SharedArray>> copies;
+
+ private:
+  struct Copy {
+    std::shared_ptr<SharedArray> array;
+    std::uint64_t used = 0;
+  };
+  std::map<std::vector<std::int64_t>, Copy> copies_;
+  std::uint64_t uses_ = 0;
 };
 
 ABSL_CONST_INIT absl::Mutex known_mu(absl::kConstInit);
 std::map<std::uint64_t, std::weak_ptr<ArrayMemory>>* known
     ABSL_GUARDED_BY(known_mu) = nullptr;
+
+// Held by no thread that a child of a fork() does not have.
+[[maybe_unused]] const absl::Status no_fork_meanwhile =
+    native::OnFork([]() ABSL_NO_THREAD_SAFETY_ANALYSIS { known_mu.Lock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { known_mu.Unlock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { known_mu.Unlock(); });
 
 // By reference: whatever its size.
 std::shared_ptr<SharedArray> WholeOf(
@@ -149,10 +188,11 @@ std::shared_ptr<SharedArray> SharedArray::Of(
   const std::uint64_t writes = memory->writes.load(std::memory_order_acquire);
   std::vector<std::int64_t> key = piece.key;
   key.push_back(static_cast<std::int64_t>(ModeOf(mapping.mmap_mode)));
-  std::shared_ptr<SharedArray>& array = arrays.copies[key];
+  std::shared_ptr<SharedArray> array = arrays.Find(key);
   if (array == nullptr || array->writes != writes) {
     array = CopyOf(piece, mapping, warnings);
     array->writes = writes;
+    arrays.Keep(key, array, 2 * memory->bytes);
   }
   return array;
 }

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "joblib/core/array_memory.h"
 #include "joblib/core/errors.h"
+#include "native/thread.h"
 
 namespace joblib::internal {
 namespace {
@@ -19,7 +20,14 @@ std::atomic<std::uint64_t> next_number{1};
 
 // Of all values that ever ended: 8 bytes each, for as long as the program runs.
 ABSL_CONST_INIT absl::Mutex dead_mu(absl::kConstInit);
+std::atomic<std::size_t> n_dead{0};
 std::vector<std::uint64_t>* dead_numbers ABSL_GUARDED_BY(dead_mu) = nullptr;
+
+// Held by no thread that a child of a fork() does not have.
+[[maybe_unused]] const absl::Status no_fork_meanwhile =
+    native::OnFork([]() ABSL_NO_THREAD_SAFETY_ANALYSIS { dead_mu.Lock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { dead_mu.Unlock(); },
+                   []() ABSL_NO_THREAD_SAFETY_ANALYSIS { dead_mu.Unlock(); });
 
 // Encodes a value into memory of its own, values within it shared as `share`
 // does.
@@ -66,6 +74,7 @@ void EndSharedNumber(std::uint64_t number) {
   absl::MutexLock lock(&dead_mu);
   if (dead_numbers == nullptr) dead_numbers = new std::vector<std::uint64_t>;
   dead_numbers->push_back(number);
+  n_dead.store(dead_numbers->size(), std::memory_order_release);
 }
 
 SharedMemoryValue::~SharedMemoryValue() { EndSharedNumber(number); }
@@ -111,6 +120,7 @@ std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
 }
 
 std::vector<std::uint64_t> DeadNumbersSince(std::size_t* seen) {
+  if (n_dead.load(std::memory_order_acquire) == *seen) return {};
   absl::MutexLock lock(&dead_mu);
   if (dead_numbers == nullptr || *seen >= dead_numbers->size()) return {};
   std::vector<std::uint64_t> fresh(

@@ -204,21 +204,28 @@ bool WorkerLink::SendShared(const NeedsShared& needed) {
   if (needed.array != nullptr) {
     const SharedArray& array = *needed.array;
     if (!socket_.Send(array.header.number, array.descriptor).ok()) return false;
-    shared.insert(array.header.number);
-    return Encode(RequestKind::kArray, 0, [&](ByteWriter& out) {
-      out.Put(array.header);
-      out.PutText(array.filename);
-    });
+    return EncodeShared(RequestKind::kArray, array.header.number,
+                        [&](ByteWriter& out) {
+                          out.Put(array.header);
+                          out.PutText(array.filename);
+                        });
   }
   const SharedMemoryValue& value = *needed.value;
   const absl::Status sent = socket_.Send(value.number, value.memory.fd());
   // Full: the worker empties it as it goes on. Gone: it is dead, as the keeper
   // is about to say.
   if (!sent.ok()) return false;
-  shared.insert(value.number);
-  return Encode(RequestKind::kShared, 0, [&](ByteWriter& out) {
+  return EncodeShared(RequestKind::kShared, value.number, [&](ByteWriter& out) {
     out.Put(SharedHeader{value.number, value.bytes});
   });
+}
+
+bool WorkerLink::EncodeShared(RequestKind kind, std::uint64_t number,
+                              absl::FunctionRef<void(ByteWriter&)> encode) {
+  shared.insert(number);
+  if (!Encode(kind, 0, encode)) return false;
+  sent_.back().shared = number;
+  return true;
 }
 
 bool WorkerLink::SendTask(Shipment& shipment, std::uint32_t index, bool flush) {

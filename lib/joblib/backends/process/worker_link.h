@@ -52,6 +52,7 @@ struct Sent {
   std::uint32_t index = 0;       // kTask: in its block.
   std::uint32_t position = 0;    // Where its frame begins in the ring.
   std::uint64_t arena = 0;       // How much of the arena was written before it.
+  std::uint64_t shared = 0;      // kShared, kArray: the number.
 };
 
 // The answer to a request, in memory that the worker can still write.
@@ -129,7 +130,11 @@ class WorkerLink {
   // How many of the requests under way may be left unclaimed when the worker
   // rings the bell.
   void RingAt(std::uint32_t n) const {
-    channel_.header().ring_at.store(n, std::memory_order_relaxed);
+    std::atomic<std::uint32_t>& word = channel_.header().ring_at;
+    // Mostly it is so already: the worker keeps its copy of the cache line.
+    if (word.load(std::memory_order_relaxed) != n) {
+      word.store(n, std::memory_order_relaxed);
+    }
   }
   // Whether the worker's running task is to end.
   void SetStop(bool stop) const;
@@ -171,7 +176,8 @@ class WorkerLink {
   // Of the leasing call: what was sent, and what it is to be warned of.
   RepeatedValues* repeated = nullptr;
   std::vector<Warning>* warnings = nullptr;
-  std::size_t forgotten = 0;  // Of DeadNumbersSince.
+  std::size_t seen_ended = 0;            // Of DeadNumbersSince.
+  std::vector<std::uint64_t> to_forget;  // Of those it has.
   // Modules that it was told of.
   std::vector<std::uint64_t> modules;
 
@@ -188,6 +194,9 @@ class WorkerLink {
   bool Knows(std::uint64_t module) const;
   bool SendModule(std::uint64_t id);
   bool SendShared(const NeedsShared& needed);
+  // What goes with its descriptor.
+  bool EncodeShared(RequestKind kind, std::uint64_t number,
+                    absl::FunctionRef<void(ByteWriter&)> encode);
 
   Channel channel_;
   std::shared_ptr<ReturnedResults> returned_;  // To this worker.

@@ -1,5 +1,6 @@
 #include "joblib/backends/process/worker_loop.h"
 
+#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -48,7 +49,7 @@ void FlushOutput() {
 // How long a worker sleeps without looking for its owner: the system's own word
 // of the program's end does not reach a worker of more rights than the program
 // had at last (it called setuid()). Then, too, it keeps no memory for results.
-constexpr std::chrono::seconds kLookForOwner{1};
+constexpr std::chrono::seconds kLookForOwner{10};
 
 class WorkerLoop {
  public:
@@ -64,6 +65,7 @@ class WorkerLoop {
     set_warning_handler([this](const Warning& warning) {
       absl::MutexLock lock(&warnings_mu_);
       warnings_.push_back(warning);
+      any_warnings_.store(true);
     });
   }
 
@@ -99,6 +101,8 @@ class WorkerLoop {
       return UnclaimedOf(claim) != 0;
     };
     // The exchange fails if something came since the last look.
+    // The owner may have taken back what followed the last answer.
+    FlushOutput();
     if (!waiter_.Look(any) &&
         header.claim.compare_exchange_strong(claim, claim | kAsleep)) {
       for (;;) {
@@ -142,10 +146,16 @@ class WorkerLoop {
       reply_.Fail(std::current_exception());
     }
     reply_.HandOverArrays();
-    if ((frame.flags & kFlush) != 0) FlushOutput();
+    if ((frame.flags & kFlush) != 0 || IsLastForNow()) FlushOutput();
     SendWarnings();
     if (is_clocked_) EndClock(seq);
     reply_.Publish();
+  }
+
+  // Nothing follows, or what did was taken back: this ends its batch.
+  bool IsLastForNow() const {
+    return UnclaimedOf(
+               channel_.header().claim.load(std::memory_order_relaxed)) == 0;
   }
 
   void Answer(RequestKind kind, std::uint32_t seq, ByteReader& in) {
@@ -171,6 +181,7 @@ class WorkerLoop {
         BeginCall(in);
         return RunTask(seq, in);
       case RequestKind::kLeave:
+        FlushOutput();  // Of a stdout of its own (sync_with_stdio(false)), too.
         reply_.Publish();
         native::LeaveWorker(0);
     }
@@ -189,6 +200,7 @@ class WorkerLoop {
     header.float_environment.UseOnThisThread();
     control_ = stop_watcher_.BeginCall();
     config_ = task_config_(header.nesting_level);
+    SwapActiveConfig(config_);
     worker_index_ = header.worker_index;
     hands_over_above_.reset();
     if (header.hands_over_above >= 0) {
@@ -212,7 +224,7 @@ class WorkerLoop {
     task.result_memory = &results_;
     const bool is_timed = is_traced_ || task_timeout_.count() > 0;
     if (!is_timed) {
-      const ThreadStateScope scope(config_, &task);
+      const TaskScope scope(config_, &task);
       runner_->run(in, reply_.writer());
       return;
     }
@@ -224,7 +236,7 @@ class WorkerLoop {
     std::exception_ptr error;
     if (is_traced_) reply_.writer().Put(TaskTimes{Nanoseconds(start), 0});
     {
-      const ThreadStateScope scope(config_, &task);
+      const TaskScope scope(config_, &task);
       try {
         runner_->run(in, reply_.writer());
       } catch (...) {
@@ -273,12 +285,14 @@ class WorkerLoop {
   }
 
   void SendWarnings() {
+    if (!any_warnings_.load(std::memory_order_relaxed)) return;
     std::vector<Warning> warnings;
     {
       absl::MutexLock lock(&warnings_mu_);
       warnings.swap(warnings_);
+      any_warnings_.store(false);
     }
-    if (!warnings.empty()) reply_.PutBefore(warnings);
+    reply_.PutBefore(warnings);
   }
 
   Channel channel_;
@@ -304,6 +318,7 @@ class WorkerLoop {
 
   absl::Mutex warnings_mu_;
   std::vector<Warning> warnings_ ABSL_GUARDED_BY(warnings_mu_);
+  std::atomic<bool> any_warnings_{false};
 };
 
 [[noreturn]] void Refuse(const absl::Status& status) {

@@ -66,8 +66,10 @@ void WorkerSharedValues::TakeArray(const ArrayHeader& header,
   Array& array = arrays_[header.number];
   array.header = header;
   array.filename = filename;
-  // The tasks that use it tell of an error: nobody reads this answer.
+  // The tasks that are under way with it tell of an error.
   array.file = std::move(file);
+  // Its owner sends it again then.
+  if (!array.file.ok()) Throw(header.number, array.file.status());
 }
 
 std::shared_ptr<ArrayMemory> WorkerSharedValues::MapArray(const Array& array) {
