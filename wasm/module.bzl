@@ -25,6 +25,10 @@ _COMPILATION_MODE = "//command_line_option:compilation_mode"
 _COPT = "//command_line_option:copt"
 _LINKOPT = "//command_line_option:linkopt"
 
+def _ours(label):
+    """A label of this repository, for strings that are read in the caller's."""
+    return str(Label(label))
+
 def module_settings(platform):
     """The settings of all that is linked into a page's module, for a transition.
 
@@ -43,7 +47,7 @@ def module_settings(platform):
         _COMPILATION_MODE: "opt",
         _COPT: ["-Oz"] if platform == "wasm32" else [],
         _LINKOPT: [],
-        _PLATFORMS: "//wasm/toolchain:" + platform,
+        _PLATFORMS: _ours("//wasm/toolchain:" + platform),
     }
 
 def _both_modules_impl(_settings, _attr):
@@ -181,7 +185,7 @@ def joblib_wasm_module(
         ] + select({
             # host.mjs sets it. A thread that is there when it is asked for is
             # the only one that can start while the host is busy.
-            "//wasm/toolchain:wasm_threads": [
+            _ours("//wasm/toolchain:wasm_threads"): [
                 "-sPTHREAD_POOL_SIZE=Module.poolSize",
             ],
             # Small, and fast enough where no two threads ask it at once.
@@ -191,7 +195,7 @@ def joblib_wasm_module(
         target_compatible_with = NEEDS_WASM,
         testonly = kwargs.get("testonly", False),
         visibility = ["//visibility:private"],
-        deps = deps + ["//wasm/bindings:module"],
+        deps = deps + [_ours("//wasm/bindings:module")],
     )
     _module_folder(
         name = name,

@@ -189,6 +189,10 @@ def cc_dependencies():
         debian_file = "benchmark_1.7.1.orig.tar.gz",
         debian_sha256 = "6430e4092653380d9dc4ccb45a1e2dc9259d581f4866dc0759713126056bc1d7",
     )
+    installed_libraries()
+
+def installed_libraries():
+    """Headers and libraries of this machine's; MODULE.bazel has them, too."""
 
     # Header-only: 1.3.2 and 3.4.0 are upstream's latest, too.
     dep_archive(
@@ -204,7 +208,7 @@ def cc_dependencies():
         urls = ["https://github.com/USCiLab/cereal/archive/refs/tags/v1.3.2.tar.gz"],
         sha256 = "16a7ad9b31ba5880dac55d62b5d6f243c3ebc8d46a3514149e56b5e7ea81f85f",
         strip_prefix = "cereal-1.3.2",
-        build_file = "//tools/deps:cereal.BUILD",
+        build_file = Label("//tools/deps:cereal.BUILD"),
     )
     dep_archive(
         name = "eigen",
@@ -218,7 +222,7 @@ def cc_dependencies():
         urls = ["https://gitlab.com/libeigen/eigen/-/archive/3.4.0/eigen-3.4.0.tar.gz"],
         sha256 = "8586084f71f9bde545ee7fa6d00288b264a2b7ac3607b974e54d13e7162c1c72",
         strip_prefix = "eigen-3.4.0",
-        build_file = "//tools/deps:eigen.BUILD",
+        build_file = Label("//tools/deps:eigen.BUILD"),
     )
 
     # Installed libraries, native only: the headers are linked one by one, the
@@ -233,7 +237,7 @@ def cc_dependencies():
         system_sha256 = {
             "/usr/include/hwloc.h": "2ce75b1944e234e8f52a8a7e816679112eeec9ce841ff24ce36cdc87a8547157",
         },
-        build_file = "//tools/deps:hwloc.BUILD",
+        build_file = Label("//tools/deps:hwloc.BUILD"),
     )
     dep_archive(
         name = "tbb",
@@ -245,5 +249,14 @@ def cc_dependencies():
         system_sha256 = {
             "/usr/include/oneapi/tbb/version.h": "5eeb332fe3a7ba17e23f648123c80340bf4b4f6ebc4c2b81c7494dfc69426455",
         },
-        build_file = "//tools/deps:tbb.BUILD",
+        build_file = Label("//tools/deps:tbb.BUILD"),
+    )
+
+def joblib_dependencies():
+    """All that a WORKSPACE needs for @joblib, its own as well as others'."""
+    bazel_builtin_repositories()
+    cc_dependencies()
+    native.register_toolchains(
+        "@joblib//wasm/toolchain:wasm32_toolchain",
+        "@joblib//wasm/toolchain:wasm32_threads_toolchain",
     )

@@ -42,3 +42,12 @@ npm_package = repository_rule(
     },
     environ = ["PATH"],
 )
+
+def bundler():
+    """For tests/browser/package_test."""
+    npm_package(
+        name = "esbuild",
+        package = "@esbuild/linux-x64",
+        sha256 = "822e9d5ff45b588f5af388f3ae17a4cd4d0d1b93d04220ee92956e941e7b8d9d",
+        version = "0.25.0",
+    )
