@@ -32,7 +32,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/array/recycled_results_test.cc": "forks",
     "tests/array/results_test.cc": "uses all maps up",
     "tests/backends/cluster/cluster_tasks.h": "kills processes",
-    "tests/backends/cluster/dask_test.cc": "listens and says nothing",
+    "tests/backends/cluster/dask_test.cc": "asks for its parent",
     "tests/backends/cluster/engine_process.h": "finds a free port, ends processes",
     "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",

@@ -1,7 +1,6 @@
 // The dask backend on a real Dask cluster.
 #define JOBLIB_TEST_ENGINE "dask"
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "tests/backends/cluster/cluster_contract.h"
+#include "tests/backends/cluster/engine_process.h"
 #include "tests/backends/cluster/engine_python.h"
 #include "tests/testing/run_self.h"
 
@@ -160,24 +160,14 @@ TEST(WithoutSchedulerTest, NobodyListens) {
 }
 
 TEST(WithoutSchedulerTest, SomebodyListensAndSaysNothing) {
-  const int listening = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t n = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listening, any, n), 0);
-  ASSERT_EQ(listen(listening, 5), 0);
-  ASSERT_EQ(getsockname(listening, any, &n), 0);
+  const SilentPeer peer;
   parallel_config scope(
       {.backend = "dask",
        .backend_params = {
-           {"scheduler_host",
-            "127.0.0.1:" + std::to_string(ntohs(address.sin_port))},
+           {"scheduler_host", "127.0.0.1:" + std::to_string(peer.port())},
            {"connect_timeout", 1}}});
   EXPECT_THAT([] { Parallel()(Calls(2, Twice)); },
               ThrowsMessage<BrokenProcessPool>(HasSubstr("no Dask scheduler")));
-  close(listening);
 }
 
 TEST(WithoutPythonTest, SaysWhatIsNeeded) {
