@@ -28,14 +28,9 @@ namespace joblib::native {
 // calling thread (never on another: `environ` races with setenv).
 struct Surroundings {
   std::vector<std::string> environment;  // NAME=value.
-  int directory = -1;                    // Descriptor of the working directory.
+  KeptDescriptor directory;              // The working directory.
   unsigned umask = 022;
   int nice = 0;
-  Surroundings() = default;
-  Surroundings(const Surroundings&) = delete;
-  Surroundings(Surroundings&&) noexcept;
-  Surroundings& operator=(Surroundings&&) noexcept;
-  ~Surroundings();
   static Surroundings Take();
 };
 

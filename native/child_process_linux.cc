@@ -138,29 +138,12 @@ Waited Wait(idtype_t type, std::int64_t id, int options) {
 
 }  // namespace
 
-Surroundings::Surroundings(Surroundings&& other) noexcept
-    : environment(std::move(other.environment)),
-      directory(std::exchange(other.directory, -1)),
-      umask(other.umask),
-      nice(other.nice) {}
-
-Surroundings& Surroundings::operator=(Surroundings&& other) noexcept {
-  std::swap(environment, other.environment);
-  std::swap(directory, other.directory);
-  std::swap(umask, other.umask);
-  std::swap(nice, other.nice);
-  return *this;
-}
-
-Surroundings::~Surroundings() {
-  if (directory >= 0) close(directory);
-}
-
 Surroundings Surroundings::Take() {
   Surroundings result;
   result.environment = Environment();
   // O_PATH: it need not be readable.
-  result.directory = AboveStandard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  result.directory = KeptDescriptor(
+      AboveStandard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)));
   result.umask = CurrentUmask();
   result.nice = CurrentNice();
   return result;
@@ -232,7 +215,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
       .oom_score_adj = oom_score.empty() ? nullptr : oom_score.c_str(),
       .with_pidfd = !refuse_pidfd.load(std::memory_order_relaxed)};
   if (request.surroundings != nullptr) {
-    plan.directory = request.surroundings->directory;
+    const KeptDescriptor& directory = request.surroundings->directory;
+    if (directory.IsOurs()) plan.directory = directory.get();
     plan.umask = static_cast<int>(request.surroundings->umask);
     plan.nice = request.surroundings->nice;
   }

@@ -9,7 +9,8 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
-#include <utility>
+
+#include "native/kept_descriptor.h"
 
 namespace joblib::native {
 
@@ -17,14 +18,8 @@ class Stream {
  public:
   Stream() = default;
   explicit Stream(int fd) : fd_(fd) {}  // Takes it over.
-  Stream(Stream&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Stream& operator=(Stream&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Stream();  // Closes.
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   // False: the other end is closed, or Shutdown was called.
   bool Read(void* bytes, std::size_t n) const;
   bool Write(std::initializer_list<std::string_view> pieces) const;
@@ -32,7 +27,7 @@ class Stream {
   void Shutdown() const;
 
  private:
-  int fd_ = -1;
+  KeptDescriptor fd_;
 };
 
 }  // namespace joblib::native

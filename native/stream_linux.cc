@@ -1,6 +1,5 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,14 +9,10 @@
 
 namespace joblib::native {
 
-Stream::~Stream() {
-  if (fd_ >= 0) close(fd_);
-}
-
 bool Stream::Read(void* bytes, std::size_t n) const {
   auto* at = static_cast<char*>(bytes);
   while (n > 0) {
-    const ssize_t got = recv(fd_, at, n, 0);
+    const ssize_t got = recv(fd(), at, n, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     at += got;
@@ -37,7 +32,7 @@ bool Stream::Write(std::initializer_list<std::string_view> pieces) const {
     msghdr message = {};
     message.msg_iov = left.data() + first;
     message.msg_iovlen = left.size() - first;
-    const ssize_t written = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    const ssize_t written = sendmsg(fd(), &message, MSG_NOSIGNAL);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return false;
     auto n = static_cast<std::size_t>(written);
@@ -53,7 +48,7 @@ bool Stream::Write(std::initializer_list<std::string_view> pieces) const {
 }
 
 void Stream::Shutdown() const {
-  if (fd_ >= 0) shutdown(fd_, SHUT_RDWR);
+  if (fd_.IsOurs()) shutdown(fd(), SHUT_RDWR);
 }
 
 }  // namespace joblib::native

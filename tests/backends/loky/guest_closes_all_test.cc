@@ -14,6 +14,8 @@
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "tests/backends/loky/guest.h"
+#include "tests/backends/process/children.h"
+#include "tests/testing/eventually.h"
 
 namespace joblib::testing {
 namespace {
@@ -46,10 +48,13 @@ int CloseAllAboveTwo() {
       ++n_failed;
     }
   }
+  PrintWorkers();
+  // All that the library had then is gone.
+  shutdown();
+  if (!Eventually([] { return Children().empty(); })) return 6;
   for (const int fd : mine) {
     if (fcntl(fd, F_GETFD) < 0) return 4;
   }
-  PrintWorkers();
   return n_failed <= 1 ? 0 : 5;
 }
 
