@@ -8,7 +8,7 @@
 
 namespace joblib::benchmarks {
 
-inline constexpr int kTrees = 6000;
+inline constexpr int kTrees = 9000;
 
 inline forest::Dataset TrainingDigits() {
   return digits::HoldOutQuarter(*digits::ParseCsv(digits::EmbeddedCsv())).train;

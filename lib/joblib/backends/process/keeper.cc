@@ -23,8 +23,10 @@ constexpr std::chrono::milliseconds kAskForEnds{5};
 // ends: nobody reaches one that lives on, such as one whose task called exec().
 constexpr std::chrono::milliseconds kTimeToEnd{200};
 
-// With workers, nothing is overlooked for longer; 10 us of CPU time each.
+// With workers, nothing is overlooked for longer: while a call has one, and
+// while none has. A look costs some 100 us of CPU time.
 constexpr std::chrono::seconds kLookAgain{1};
+constexpr std::chrono::seconds kLookAgainIdle{10};
 
 std::atomic<Keeper*> the_keeper{nullptr};
 thread_local Keeper* keeper_of_this_thread = nullptr;
@@ -127,7 +129,12 @@ void Keeper::Loop() {
       }
     }
     // A program may have closed what wakes us.
-    if (!kept_.empty()) at(now + kLookAgain);
+    if (!kept_.empty()) {
+      const bool any_works = std::any_of(
+          kept_.begin(), kept_.end(),
+          [](const Kept& kept) { return kept.link->leased.load(); });
+      at(now + (any_works ? kLookAgain : kLookAgainIdle));
+    }
     if (watchdog_.is_on() && !kept_.empty()) at(Watch(now));
     std::optional<std::chrono::milliseconds> timeout;
     if (next.has_value()) {
