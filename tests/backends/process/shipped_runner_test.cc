@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -91,6 +92,75 @@ TEST(ShippedRunnerTest, ABatchWithAnotherFunctionInItsPlaceIsRefused) {
     ++refused;
   }
   EXPECT_GE(refused, 1);
+}
+
+TEST(BatchBytesTest, CallsThatEndTooEarlyOrAreNoneAreRefused) {
+  const auto backend = std::make_shared<Keeping>();
+  Parallel({.n_jobs = 2, .backend = backend}).map(Count, std::vector{7, 8});
+  const std::string& valid = backend->bytes;
+  for (std::size_t n = 0; n < valid.size(); ++n) {
+    EXPECT_THROW(Batch::run_bytes(valid.substr(0, n)), std::runtime_error) << n;
+  }
+  constexpr std::size_t kMagicAndVersion = 12;
+  for (std::size_t i = 0; i < kMagicAndVersion; ++i) {
+    std::string changed = valid;
+    changed[i] = static_cast<char>(changed[i] + 1);
+    EXPECT_THROW(Batch::run_bytes(changed), std::runtime_error) << i;
+  }
+}
+
+// Answers with what `change` makes of the reply.
+class Changing final : public ParallelBackendBase {
+ public:
+  explicit Changing(std::function<void(std::string*)> change)
+      : change_(std::move(change)) {}
+  int effective_n_jobs(NJobs) const override { return 2; }
+  void submit(Batch batch) override {
+    std::string reply = Batch::run_bytes(batch.bytes());
+    change_(&reply);
+    batch.finish(reply);
+  }
+
+ private:
+  const std::function<void(std::string*)> change_;
+};
+
+std::string TextOf(int n) {
+  if (n == 2) throw std::out_of_range("two");
+  return std::string(static_cast<std::size_t>(n), 'x');
+}
+
+// The outcomes where the reply to the one batch is changed: all of them come.
+int Failures(const std::function<void(std::string*)>& change) {
+  const auto outcomes =
+      Parallel({.n_jobs = 2,
+                .backend = std::make_shared<Changing>(change),
+                .batch_size = 3})
+          .collect(each(range(3), [](int n) { return delayed(TextOf)(n); }));
+  EXPECT_EQ(outcomes.size(), 3U);
+  int failures = 0;
+  for (const auto& outcome : outcomes) failures += outcome.has_value() ? 0 : 1;
+  return failures;
+}
+
+TEST(BatchBytesTest, RepliesThatEndTooEarlyFailTheirTasks) {
+  std::size_t size = 0;
+  ASSERT_EQ(Failures([&](std::string* reply) { size = reply->size(); }), 1);
+  for (std::size_t n = 0; n < size; ++n) {
+    EXPECT_GE(Failures([n](std::string* reply) { reply->resize(n); }), 1) << n;
+  }
+}
+
+TEST(BatchBytesTest, RepliesWithAnyByteChangedAreValuesOrErrors) {
+  std::size_t size = 0;
+  Failures([&](std::string* reply) { size = reply->size(); });
+  for (std::size_t i = 0; i < size; ++i) {
+    for (const int bits : {0x01, 0x80, 0xff}) {
+      Failures([&](std::string* reply) {
+        (*reply)[i] = static_cast<char>((*reply)[i] ^ bits);
+      });
+    }
+  }
 }
 
 }  // namespace
