@@ -198,6 +198,13 @@ absl::Status ChildProcess::HasRoomToStart() {
   return status;
 }
 
+std::string ChildProcess::ProgramPath() {
+  const Descriptor executable(
+      AboveStandard(open("/proc/self/exe", O_PATH | O_CLOEXEC)));
+  const std::string path = PathTo(executable.get());
+  return path.empty() ? "this program's file" : path;
+}
+
 absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   const Descriptor executable(
       AboveStandard(open("/proc/self/exe", O_PATH | O_CLOEXEC)));
