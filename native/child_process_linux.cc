@@ -226,6 +226,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   for (const std::string& entry : request.environment) {
     environment.push_back(const_cast<char*>(entry.c_str()));
   }
+  std::string pid = absl::StrCat(kChildPid, std::string(kPidDigits, '0'));
+  environment.push_back(pid.data());
   environment.push_back(nullptr);
   char* const arguments[] = {program_invocation_name, nullptr};
   const std::string oom_score = WorkerOomScore();
@@ -239,7 +241,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
       .socket = request.socket,
       .nice = CurrentNice(),
       .oom_score_adj = oom_score.empty() ? nullptr : oom_score.c_str(),
-      .with_pidfd = !refuse_pidfd.load(std::memory_order_relaxed)};
+      .with_pidfd = !refuse_pidfd.load(std::memory_order_relaxed),
+      .pid_digits = pid.data() + pid.size() - kPidDigits};
   if (request.surroundings != nullptr) {
     plan.directory = request.surroundings->directory;
     plan.umask = static_cast<int>(request.surroundings->umask);

@@ -57,6 +57,11 @@ std::string HowItEnded(const WorkerLink& link) {
                     ", which nobody here sent: the system was possibly out of "
                     "memory");
   }
+  if (end.signal == SIGBUS) {
+    absl::StrAppend(&text,
+                    ", as where a file was made shorter while an array maps "
+                    "it, or where a disk is full");
+  }
   return text;
 }
 
