@@ -61,6 +61,9 @@ class ChildProcess {
   // Whether descriptors are left for a Start, and some for the program that has
   // its own files to open. Errors: RESOURCE_EXHAUSTED.
   static absl::Status HasRoomToStart();
+  // What Start starts, for messages; "this program's file" if it has no path
+  // (any more).
+  static std::string ProgramPath();
 
   // Starts this program's executable again (P2: the very file that runs here).
   // Errors: RESOURCE_EXHAUSTED (EAGAIN, ENOMEM), PERMISSION_DENIED, NOT_FOUND:

@@ -179,6 +179,13 @@ absl::Status ChildProcess::HasRoomToStart() {
   return status;
 }
 
+std::string ChildProcess::ProgramPath() {
+  const Descriptor executable(
+      AboveStandard(open("/proc/self/exe", O_PATH | O_CLOEXEC)));
+  const std::string path = PathTo(executable.get());
+  return path.empty() ? "this program's file" : path;
+}
+
 absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   const Descriptor executable(
       AboveStandard(open("/proc/self/exe", O_PATH | O_CLOEXEC)));
@@ -200,6 +207,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
   for (const std::string& entry : request.environment) {
     environment.push_back(const_cast<char*>(entry.c_str()));
   }
+  std::string pid = absl::StrCat(kChildPid, std::string(kPidDigits, '0'));
+  environment.push_back(pid.data());
   environment.push_back(nullptr);
   char* const arguments[] = {program_invocation_name, nullptr};
   const std::string oom_score = WorkerOomScore();
@@ -213,7 +222,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
       .socket = request.socket,
       .nice = CurrentNice(),
       .oom_score_adj = oom_score.empty() ? nullptr : oom_score.c_str(),
-      .with_pidfd = !refuse_pidfd.load(std::memory_order_relaxed)};
+      .with_pidfd = !refuse_pidfd.load(std::memory_order_relaxed),
+      .pid_digits = pid.data() + pid.size() - kPidDigits};
   if (request.surroundings != nullptr) {
     const KeptDescriptor& directory = request.surroundings->directory;
     if (directory.IsOurs()) plan.directory = directory.get();

@@ -5,6 +5,8 @@
 //   absl::StatusOr<FileMap> map =
 //       FileMap::Map(*file, /*offset=*/128, kBytes, MapMode::kRead);
 //
+// Not in core dumps (MADV_DONTDUMP).
+//
 // Thread-safety: like a plain value. Descriptors are close-on-exec.
 // wasm: a map is a copy that is written back by Flush and by the destructor;
 // two maps of one file don't see each other's writes.

@@ -165,6 +165,7 @@ absl::StatusOr<FileMap> FileMap::Map(MappedFile file, std::uint64_t offset,
           " (address space: ulimit -v; number of maps: sysctl "
           "vm.max_map_count)"));
     }
+    madvise(address, map.mapped_, MADV_DONTDUMP);
     map.address_ = address;
     map.data_ = static_cast<std::byte*>(address) + before;
   }
@@ -189,6 +190,7 @@ absl::StatusOr<FileMap> FileMap::Anonymous(std::size_t bytes) {
   if (address == MAP_FAILED) {
     return ErrnoStatus(errno, absl::StrCat("map ", bytes, " bytes"));
   }
+  madvise(address, memory->bytes(), MADV_DONTDUMP);
   map.address_ = address;
   map.mapped_ = memory->bytes();
   map.data_ = static_cast<std::byte*>(address);

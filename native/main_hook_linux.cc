@@ -18,6 +18,7 @@
 #include "native/descriptor.h"
 #include "native/main_hook.h"
 #include "native/program_slot.h"
+#include "native/spawn.h"
 
 namespace joblib::native {
 namespace {
@@ -43,6 +44,7 @@ struct Start {
   bool is_worker = false;
   std::uint64_t module = 0;  // Whose copy of this code serves.
   std::uint64_t entry = 0;   // How to reach it; 0: by its own hook.
+  pid_t pid = 0;             // 0: a stranger started it.
   WorkerStart descriptors;
 };
 constinit Start start_state;
@@ -109,12 +111,21 @@ bool ParseMarker(const char* value, Start& start) {
          IsOpen(start.descriptors.socket) && IsSocket(start.descriptors.socket);
 }
 
+// A constructor's child inherits marker and descriptors.
+bool IsThatProcess(const Start& start) {
+  return start.pid == 0 || start.pid == getpid();
+}
+
 // The first look is taken by a constructor (of a library) or the hook (of the
 // program), before there is a second thread.
 const Start& LookAtMarker() {
   if (start_state.looked.load(std::memory_order_acquire)) return start_state;
   char** const entry = FindEntry(kMarker);
+  if (char** const pid = FindEntry(kChildPid)) {
+    start_state.pid = std::atoi(*pid + std::string_view(kChildPid).size());
+  }
   start_state.is_worker = entry != nullptr && !IsSecure() &&
+                          IsThatProcess(start_state) &&
                           ParseMarker(*entry + kMarker.size(), start_state);
   start_state.looked.store(true, std::memory_order_release);
   return start_state;
@@ -131,7 +142,14 @@ void MakeCloseOnExec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
 // Before the program's constructors: what they start is no worker, holds none
 // of our descriptors and preloads nothing of ours.
 void PrepareWorker() {
-  if (!LookAtMarker().is_worker) return;
+  const bool is_worker = LookAtMarker().is_worker;
+  if (char** const pid = FindEntry(kChildPid)) RemoveEntry(pid);
+  if (!is_worker) {
+    // Nor is what it starts.
+    char** const marker = FindEntry(kMarker);
+    if (marker != nullptr && !IsThatProcess(start_state)) RemoveEntry(marker);
+    return;
+  }
   const WorkerStart& inherited = start_state.descriptors;
   MakeCloseOnExec(inherited.channel);
   MakeCloseOnExec(inherited.socket);
@@ -158,6 +176,9 @@ void PrepareWorker() {
 }
 
 [[noreturn]] void RunWorker(const WorkerStart& start) {
+  if (!IsThatProcess(start_state)) {
+    ExitWith("a process that a static constructor forked in a worker is none");
+  }
   if (start.bells >= 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (SocketPeerClosed(start.socket)) _exit(0);  // Nobody is waiting.
   const WorkerMain run = worker_main.load(std::memory_order_acquire);
@@ -372,6 +393,7 @@ absl::StatusOr<std::vector<std::string>> WorkerEnvironment(
   for (const std::string& entry : environment) {
     if (absl::StartsWith(entry, kMarker)) continue;
     if (absl::StartsWith(entry, kPreloadWas)) continue;
+    if (absl::StartsWith(entry, kChildPid)) continue;
     if (!preload.empty() && absl::StartsWith(entry, kPreload)) {
       preload_was = entry;
       continue;

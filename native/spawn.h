@@ -11,6 +11,11 @@
 
 namespace joblib::native {
 
+// In a child's environment: which process it is. Of a process that a library's
+// constructor starts there, before anything of ours could run, it is wrong.
+inline constexpr char kChildPid[] = "JOBLIB_CHILD_PID=";
+inline constexpr std::size_t kPidDigits = 10;
+
 // Everything is made ready before: the child may not allocate.
 struct SpawnPlan {
   const char* path = nullptr;  // Null: what `executable` is open on.
@@ -25,6 +30,8 @@ struct SpawnPlan {
   int nice = 0;
   const char* oom_score_adj = nullptr;  // Null: this process's.
   bool with_pidfd = true;
+  // Within an entry of `environment`: kPidDigits, written in the child.
+  char* pid_digits = nullptr;
 };
 
 struct Spawned {

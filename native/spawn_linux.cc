@@ -178,6 +178,13 @@ JOBLIB_IN_CHILD void LimitStack() {
   syscall(SYS_prlimit64, 0, RLIMIT_STACK, &limit, nullptr);
 }
 
+JOBLIB_IN_CHILD void WritePid(char* digits) {
+  long pid = syscall(SYS_getpid);
+  for (std::size_t i = kPidDigits; i-- > 0; pid /= 10) {
+    digits[i] = static_cast<char>('0' + pid % 10);
+  }
+}
+
 JOBLIB_IN_CHILD int RunChild(void* argument) {
   auto* child = static_cast<Child*>(argument);
   const SpawnPlan& plan = *child->plan;
@@ -198,6 +205,7 @@ JOBLIB_IN_CHILD int RunChild(void* argument) {
     if (plan.keep[i] == plan.executable) continue;
     syscall(SYS_fcntl, plan.keep[i], F_SETFD, 0);
   }
+  if (plan.pid_digits != nullptr) WritePid(plan.pid_digits);
   const std::uint64_t no_signals = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, kMaskBytes);
   if (plan.path != nullptr) {

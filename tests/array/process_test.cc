@@ -321,4 +321,21 @@ TEST_F(ArrayProcessTest, ForkedWorkersSeeTheSame) {
   EXPECT_EQ(output(3, 2), 32);
 }
 
+double SumOfAShrunkFile(const Array<double>& array) {
+  double sum = *array.begin();
+  std::filesystem::resize_file(array.filename(), 8);
+  for (const double x : array) sum += x;
+  return sum;
+}
+
+TEST_F(ArrayProcessTest, AFileThatShrinksUnderATaskIsAnErrorThatSaysSo) {
+  joblib::memmap<double>(Path("shrinks.bin"), "w+", {100'000});
+  const auto array =
+      joblib::memmap<double>(Path("shrinks.bin"), "r", {100'000});
+  const auto outcomes = Parallel(Options()).collect(
+      each(range(1), [&](int) { return delayed(SumOfAShrunkFile)(array); }));
+  EXPECT_THAT(outcomes[0].message(),
+              AllOf(HasSubstr("SIGBUS"), HasSubstr("made shorter")));
+}
+
 }  // namespace

@@ -147,6 +147,23 @@ TEST(HookProgramTest, AStrayMarkerIsNoWorker) {
   close(file);
 }
 
+// A library's constructor comes before the hook: marker and descriptors are
+// still there.
+TEST(HookProgramTest, AConstructorsChildIsNoWorker) {
+  const Result result = Execute({Program("hook_program_starter"), "run"},
+                                {"HOOK_STARTER=is_worker"});
+  ExpectRuns(result);
+  EXPECT_EQ(result.output, "IsWorker 0 HookActive 1 MainHasBegun 1\nOK\n");
+}
+
+// It goes on to main(), as that of the program itself.
+TEST(HookProgramTest, AConstructorsForkIsNoWorker) {
+  const Result result = Execute({Program("hook_program_starter"), "run"},
+                                {"HOOK_STARTER=fork"});
+  ExpectRuns(result);
+  EXPECT_EQ(result.output, "hook_program: what?\n");
+}
+
 TEST(HookProgramTest, AWorkerWithoutAWorkersMainSaysSo) {
   const std::string program = Program("hook_no_worker");
   const Result module = Execute({program});

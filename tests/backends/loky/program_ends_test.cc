@@ -46,6 +46,19 @@ int StayLong(const std::string& path, int n) {
 }
 int Same(int n) { return n; }
 
+// Workers are of the program's process group: Ctrl-C reaches them all.
+int KillTheGroup(const std::string& path, int n) {
+  const auto words = SharedWords::Open(path);
+  words->at(n).store(native::ProcessId());
+  if (n == 0) {
+    // The test has seen both.
+    Eventually([&] { return words->at(kWorkers).load() != 0; }, kLimit);
+    kill(0, SIGTERM);
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(30));
+  return n;
+}
+
 void CallLong(const std::string& path) {
   Parallel({.n_jobs = kWorkers, .batch_size = 1})(
       each(range(kWorkers), [&](int i) { return delayed(StayLong)(path, i); }));
@@ -71,6 +84,11 @@ int RunProgram(std::string_view how, const std::string& path) {
       if (how == "--abort") std::abort();
       std::exit(7);
     }).detach();
+  }
+  if (how == "--task-kills") {
+    Parallel({.n_jobs = kWorkers, .batch_size = 1})(
+        each(range(kWorkers),
+             [&](int i) { return delayed(KillTheGroup)(path, i); }));
   }
   CallLong(path);
   return 0;
@@ -122,6 +140,7 @@ class Program {
   }
 
   pid_t pid() const { return pid_; }
+  void GoOn() { words_->at(kWorkers).store(1); }
   const std::vector<std::int64_t>& workers() const { return workers_; }
 
   // What waitpid tells; -1: it did not end.
@@ -144,7 +163,7 @@ class Program {
   }
 
  private:
-  const std::shared_ptr<SharedWords> words_ = SharedWords::Create(kWorkers);
+  const std::shared_ptr<SharedWords> words_ = SharedWords::Create(kWorkers + 1);
   const fs::path temp_ = words_->path() + ".temp";
   const std::set<std::string> shm_;
   pid_t pid_ = 0;
@@ -181,6 +200,14 @@ TEST(ProgramEndsTest, ByCtrlC) {
 TEST(ProgramEndsTest, BySigterm) {
   ExpectEndsBy("--stay", SIGTERM, false);
   ExpectEndsBy("--stay", SIGTERM, true);
+}
+
+TEST(ProgramEndsTest, ByATaskThatKillsItsProcessGroup) {
+  Program program("--task-kills");
+  program.GoOn();
+  const int status = program.WaitForEnd();
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
+  program.ExpectNothingLeft();
 }
 
 TEST(ProgramEndsTest, AfterTheThreadThatCameFirst) {

@@ -90,6 +90,8 @@ struct ChannelHeader {
   std::uint32_t depth;  // Of worker processes below one another.
   std::uint64_t nonce;
   std::uint64_t arena_bytes;  // Of each of the two.
+  // The process that exchanges it for 1 serves, no other one.
+  std::atomic<std::uint32_t> claimed;
 
   alignas(64) std::atomic<std::uint64_t> claim;  // Both, by CAS.
 

@@ -196,6 +196,7 @@ bool ProcessCall::Poll() {
     LeaseAndYield();
     SendAll();
     CheckLate();
+    did |= CheckHellos();
     Balance();
     again |= any_submitted_.load() || aborted_.load();
   }

@@ -80,11 +80,13 @@ class ProcessCall final : public BackendCall,
     int index = 0;             // worker_index() of its tasks.
     bool header_sent = false;  // It knows the call.
     bool is_new = false;       // Nothing was sent to it before.
+    bool greeted = false;      // It was seen to be ready.
     bool needs_initializer = false;
     Shipment* sending = nullptr;  // Not sent to its end yet.
     // Under way, in order.
     std::deque<std::unique_ptr<Shipment>> shipments;
     Clock::time_point since;
+    std::optional<Clock::time_point> absence_told;  // Of a hello.
     // A killed one: when, and whether its task was late.
     std::optional<Clock::time_point> ending_since;
     bool killed = false;
@@ -139,6 +141,8 @@ class ProcessCall final : public BackendCall,
   void BuryTask(Held& held, Shipment& shipment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   void CheckLate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
+  // Whether there was anything to tell of workers that say no hello.
+  bool CheckHellos() ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   bool EndAborted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   void Kill(Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(drive_mu_);
   std::exception_ptr LateError(std::int64_t task) const;

@@ -250,6 +250,32 @@ void ProcessCall::CheckLate() {
   }
 }
 
+bool ProcessCall::CheckHellos() {
+  bool told = false;
+  std::exception_ptr error;
+  for (Held& held : held_) {
+    if (held.greeted || held.killed) continue;
+    WorkerLink& link = *held.link;
+    held.greeted = link.ready();
+    const std::optional<HelloLimits>& limits = TheHelloLimits();
+    if (held.greeted || !limits.has_value() || link.pid.load() == 0) continue;
+    const Clock::time_point now = Clock::now();
+    if (!held.absence_told.has_value()) {
+      if (now < link.started_at + limits->warn_after) continue;
+      held.absence_told = now;
+      warnings_.push_back(NoHelloWarning(link));
+      told = true;
+      // Not from its start: all may have been stopped in the meantime.
+    } else if (now >=
+               *held.absence_told + limits->kill_after - limits->warn_after) {
+      Kill(held);
+      error = NoHelloError(link, limits->kill_after);
+    }
+  }
+  if (error != nullptr) FailAll(error);
+  return told || error != nullptr;
+}
+
 bool ProcessCall::EndAborted() {
   bool did = false;
   balance_at_.reset();  // Nothing moves any more, so nobody is to look then.
@@ -302,7 +328,7 @@ bool ProcessCall::EndAborted() {
       index_taken_[static_cast<std::size_t>(held.index)] = false;
       const std::shared_ptr<WorkerLink> dead = held.link;
       held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-      pool_->Drop(dead, /*replace=*/true);
+      pool_->Drop(dead, /*replace=*/dead->ready());
     } else if (held.killed) {
       ++i;  // Its end is yet to come.
     } else {

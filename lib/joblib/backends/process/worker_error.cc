@@ -2,19 +2,32 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "joblib/core/errors.h"
+#include "native/environment.h"
 
 namespace joblib::internal {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kShownFrames = 12;
+
+constexpr double kStartSeconds = 60;
+constexpr double kWarnedAfter = 1. / 6;  // Of the limit.
+constexpr double kMaxSeconds = 1e6;
+
+// After the program's path.
+constexpr char kWhatAWorkerIs[] =
+    "): static constructors run again in each worker; main() does not. ";
 
 // Also a TaskFailure, so that one handler finds the task of any failure.
 class TaskTerminatedError final : public TerminatedWorkerError,
@@ -44,6 +57,11 @@ std::string HowItEnded(const WorkerLink& link) {
                     ", which nobody here sent: the system was possibly out of "
                     "memory");
   }
+  if (end.signal == SIGBUS) {
+    absl::StrAppend(&text,
+                    ", as where a file was made shorter while an array maps "
+                    "it, or where a disk is full");
+  }
   return text;
 }
 
@@ -67,6 +85,30 @@ std::string Backtrace(const WorkerLink& link) {
       text += absl::ascii_isprint(static_cast<unsigned char>(c)) ? c : '?';
   }
   return text.empty() ? text : absl::StrCat("\nIt crashed in", text);
+}
+
+std::optional<HelloLimits> LimitsOfEnvironment() {
+  // A person is slower.
+  if (native::GetEnv("JOBLIB_WORKER_WAIT_FOR_DEBUGGER").value_or("0") != "0") {
+    return std::nullopt;
+  }
+  double seconds = kStartSeconds;
+  const std::optional<std::string> text =
+      native::GetEnv("JOBLIB_WORKER_START_TIMEOUT");
+  if (text.has_value() && (!absl::SimpleAtod(*text, &seconds) ||
+                           !(seconds >= 0) || seconds > kMaxSeconds)) {
+    std::fprintf(stderr,
+                 "joblib: JOBLIB_WORKER_START_TIMEOUT=%s is no number of "
+                 "seconds: it is ignored\n",
+                 text->c_str());
+    seconds = kStartSeconds;
+  }
+  if (seconds == 0) return std::nullopt;
+  const auto duration = [](double n) {
+    return std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(n));
+  };
+  return HelloLimits{duration(seconds * kWarnedAfter), duration(seconds)};
 }
 
 }  // namespace
@@ -99,13 +141,35 @@ std::exception_ptr NoWorkerError(const WorkerLink& link) {
         ". Use backend=\"threading\", or a lower n_jobs.")));
   }
   return std::make_exception_ptr(TerminatedWorkerError(
-      absl::StrCat(
-          "A worker process ended before it could serve a task: ",
-          HowItEnded(link),
-          ". A worker is this program again: its static constructors run in "
-          "each worker, main() does not; one of them may have ended it.",
-          Backtrace(link)),
+      absl::StrCat("A worker process ended before it could serve a task: ",
+                   HowItEnded(link), ". A worker is this program again (",
+                   native::ChildProcess::ProgramPath(), kWhatAWorkerIs,
+                   "One of them may have ended it.", Backtrace(link)),
       -1, link.end.signal, link.end.code));
+}
+
+std::exception_ptr NoHelloError(const WorkerLink& link, Clock::duration limit) {
+  return std::make_exception_ptr(TerminatedWorkerError(absl::StrCat(
+      "Worker process ", link.pid.load(), " was not ready to serve a task in ",
+      std::chrono::duration<double>(limit).count(),
+      " s and was killed. A worker is this program again (",
+      native::ChildProcess::ProgramPath(), kWhatAWorkerIs,
+      "If one of them takes that long, set JOBLIB_WORKER_START_TIMEOUT to more "
+      "seconds.")));
+}
+
+Warning NoHelloWarning(const WorkerLink& link) {
+  return {"UserWarning",
+          absl::StrCat("Worker process ", link.pid.load(),
+                       " is not ready to serve a task yet. A worker is this "
+                       "program again (",
+                       native::ChildProcess::ProgramPath(), kWhatAWorkerIs,
+                       "One of them may wait for something.")};
+}
+
+const std::optional<HelloLimits>& TheHelloLimits() {
+  static const std::optional<HelloLimits> limits = LimitsOfEnvironment();
+  return limits;
 }
 
 }  // namespace joblib::internal

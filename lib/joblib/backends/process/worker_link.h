@@ -104,7 +104,6 @@ class WorkerLink {
   std::atomic<std::uint32_t> bell{0};  // Of the call that leases it.
   std::atomic<bool> leased{false};
   std::atomic<bool> kill_asked{false};
-  bool greeted = false;  // Its hello was seen, or its absence told.
 
   bool ended() const {
     return life.load(std::memory_order_acquire) == Life::kEnded;

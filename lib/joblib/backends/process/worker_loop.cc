@@ -348,6 +348,9 @@ void RunWorker(const native::WorkerStart& start,
                TaskConfigFactory task_config) {
   absl::StatusOr<Channel> channel = Channel::Open(start.channel, start.nonce);
   if (!channel.ok()) Refuse(channel.status());
+  if (channel->header().claimed.exchange(1) != 0) {
+    Refuse(absl::FailedPreconditionError("another process is that worker"));
+  }
   absl::StatusOr<BellPage> bells = BellPage::Open(start.bells);
   if (!bells.ok()) Refuse(bells.status());
   if (native::GetEnv("JOBLIB_WORKER_WAIT_FOR_DEBUGGER").value_or("0") != "0") {
