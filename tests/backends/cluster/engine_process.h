@@ -73,16 +73,31 @@ inline sockaddr_in Loopback(int port) {
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   return address;
 }
-// Of 127.0.0.1, a moment ago.
-inline int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = Loopback(0);
-  socklen_t n = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (bind(fd, any, n) != 0 || getsockname(fd, any, &n) != 0) std::abort();
-  close(fd);
-  return ntohs(address.sin_port);
-}
+// Accepts connections on a port of 127.0.0.1 and says nothing.
+class SilentPeer {
+ public:
+  SilentPeer() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = Loopback(0);
+    socklen_t n = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (bind(fd_, any, n) != 0 || listen(fd_, 5) != 0 ||
+        getsockname(fd_, any, &n) != 0) {
+      std::abort();
+    }
+    port_ = ntohs(address.sin_port);
+  }
+  SilentPeer(const SilentPeer&) = delete;
+  SilentPeer& operator=(const SilentPeer&) = delete;
+  ~SilentPeer() { close(fd_); }
+  int port() const { return port_; }
+
+ private:
+  const int fd_;
+  int port_ = 0;
+};
+
+// A moment ago.
+inline int FreePort() { return SilentPeer().port(); }
 inline bool Listens(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = Loopback(port);

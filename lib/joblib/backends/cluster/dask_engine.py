@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import hashlib
+import itertools
 import logging
 import os
 import sys
@@ -39,6 +40,7 @@ class Engine:
         self.timeout = config["timeout"]
         self.name = "joblib-" + uuid.uuid4().hex
         self.futures = {}
+        self.unsent = []  # The arguments of send_soon().
 
     async def connect(self):
         from distributed import Client
@@ -65,7 +67,8 @@ class Engine:
         except (OSError, asyncio.TimeoutError, TimeoutError) as error:
             raise ConnectionError(
                 "There is no Dask scheduler at %s: no answer within %g seconds "
-                "(%s). Start one, or give its address as scheduler_host."
+                "(%s). Start one, or give its address as scheduler_host: with "
+                "tls:// before it where it requires TLS."
                 % (self.address, self.timeout, type(error).__name__)
             ) from None
         self.connection = self.client.scheduler_comm
@@ -171,27 +174,55 @@ class Engine:
         (future,) = await self.client.scatter([blob], hash=False, broadcast=True)
         return future
 
+    def send_soon(self, *batch):
+        """What comes together goes as one graph: each costs the scheduler as much
+        as several tasks."""
+        if not self.unsent:
+            asyncio.get_running_loop().call_soon(self.send)
+        self.unsent.append(batch)
+
+    def send(self):
+        batches, self.unsent = self.unsent, []
+        for _, group in itertools.groupby(batches, key=lambda batch: id(batch[1])):
+            idents, (call, *_), tokens, sent, *arguments = zip(*group)
+            try:
+                futures = self.client.map(
+                    self.remote.dask_run,
+                    tokens,
+                    *arguments,
+                    key=list(tokens),
+                    pure=False,
+                    client=self.owner(),
+                    shipped=self.shipped,
+                    task_timeout=call["task_timeout"],
+                    **call["submit"]
+                )
+            except Exception as error:  # Options that Dask refuses.
+                for one in sent:
+                    one.set_exception(error)
+                continue
+            self.futures.update(zip(idents, futures))
+            for one, future in zip(sent, futures):
+                one.set_result(future)
+
     async def run(self, ident, call, n_tasks, payload, values, alive):
         token = "batch_of_%s_%d_calls-%s" % (
             self.config["program"],
             n_tasks,
             uuid.uuid4().hex,
         )
-        future = self.client.submit(
-            self.remote.dask_run,
+        sent = asyncio.get_running_loop().create_future()
+        self.send_soon(
+            ident,
+            call,
             token,
-            self.owner(),
-            self.shipped,
+            sent,
             payload,
-            call["task_timeout"],
             [value for value, _ in values],
             [stored for _, stored in values],
             alive,
-            key=token,
-            pure=False,
-            **call["submit"]
         )
-        self.futures[ident] = future
+        future = await sent
         try:
             return await future
         except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
@@ -208,6 +239,7 @@ class Engine:
             future.release()
 
     async def cancel(self, idents):
+        self.send()  # To be found.
         found = [self.futures.pop(i) for i in idents if i in self.futures]
         if not found:
             return
@@ -240,6 +272,7 @@ class NestedEngine(Engine):
         self.name = "%s.%s" % (child.client, uuid.uuid4().hex)
         self.config = dict(program="task")
         self.futures = {}
+        self.unsent = []
         self.is_user = False
 
     async def connect(self):
@@ -316,8 +349,12 @@ class LocalCluster:
         from distributed import LocalCluster as Cluster
 
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self.folder = sidecar.OwnFolder()
         self.cluster = await Cluster(
-            asynchronous=True, silence_logs=logging.CRITICAL, **self.options
+            asynchronous=True,
+            silence_logs=logging.CRITICAL,
+            local_directory=self.folder.path,
+            **self.options
         )
 
     def described(self):
@@ -330,4 +367,7 @@ class LocalCluster:
         await asyncio.Event().wait()
 
     async def close(self):
-        await self.cluster.close()
+        try:
+            await self.cluster.close()
+        finally:
+            self.folder.remove()
