@@ -24,7 +24,8 @@ sys.path.append(PACKAGES)
 os.environ["PYTHONPATH"] = os.pathsep.join(HERE + [PACKAGES])
 os.environ["JOBLIB_PYTHON"] = os.path.join(ENGINES, "bin", "python")
 
-from joblib import Parallel, delayed, parallel_config  # noqa: E402
+import numpy  # noqa: E402
+from joblib import Parallel, parallel_config  # noqa: E402
 
 from python_loky import main, seconds_of, squares  # noqa: E402
 
@@ -96,7 +97,9 @@ class Dask:
         self.client.gather(futures)
 
     def shared(self, n):
-        data = self.client.scatter(bytes(SHARED_BYTES), broadcast=True, hash=False)
+        data = self.client.scatter(
+            numpy.zeros(SHARED_BYTES, numpy.uint8), broadcast=True, hash=False
+        )
         futures = [self.client.submit(element, data, i, pure=False) for i in range(n)]
         self.client.gather(futures)
 
@@ -147,7 +150,7 @@ class Ray:
         self.ray.get([self.pow.remote(i, 2) for i in range(n)])
 
     def shared(self, n):
-        data = self.ray.put(bytes(SHARED_BYTES))
+        data = self.ray.put(numpy.zeros(SHARED_BYTES, numpy.uint8))
         self.ray.get([self.element.remote(data, i) for i in range(n)])
 
     def close(self):
@@ -196,7 +199,8 @@ def measured(kind):
 
         def joblib(n, **options):
             with parallel_config(engine.name):
-                return seconds_of(lambda: Parallel(**options)(squares(n))) / n
+                parallel = Parallel(n_jobs=-1, **options)
+                return seconds_of(lambda: parallel(squares(n))) / n
 
         joblib(2)
         microseconds = {

@@ -105,12 +105,12 @@ esac
 home=$(getent passwd "$(id -u)" | cut -d: -f6)
 engines=$home/.cache/joblib-cluster
 export home engines JOBLIB_PYTHON="$engines/bin/python"
-export TMPDIR="${TEST_TMPDIR:-$(mktemp -d)}"
+export TMPDIR="${TEST_TMPDIR:?}"
 options="--net --mount --pid --ipc --uts --fork --kill-child --mount-proc"
 # As root, else as root of users' namespace.
 for user in "" "--user --map-root-user"; do
   export namespaces="unshare $user $options"
-  if $namespaces sh -c 'ip link add a type veth peer name b &&
+  if $namespaces sh -c 'ip link add one type veth peer name two &&
                         mount -t tmpfs none /mnt' 2>"$TMPDIR/refused"; then
     exec $namespaces "$0" here "$(readlink -f "$1")" "$(readlink -f "$2")"
   fi

@@ -16,6 +16,9 @@ import warnings
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install 'dask[distributed]'"
+# Results are fetched together: that part of what is under way, or what came in
+# that time.
+FETCHED_PART, FETCH_SECONDS = 1 / 8, 0.03
 
 
 def no_worker(seconds):
@@ -30,6 +33,46 @@ def no_worker(seconds):
     )
 
 
+class Results:
+    """What tasks returned, fetched together: each request costs the scheduler and
+    the workers as much as a task."""
+
+    def __init__(self):
+        self.finished = []  # (Dask's future, that of what it returned)
+        self.timer = None
+
+    async def of(self, future, under_way):
+        await future.exception()  # Waits for its end, however it ends.
+        if future.status != "finished":
+            return await future
+        loop = asyncio.get_running_loop()
+        fetched = loop.create_future()
+        if not self.finished:
+            self.timer = loop.call_later(FETCH_SECONDS, self.fetch)
+        self.finished.append((future, fetched))
+        if len(self.finished) >= len(under_way) * FETCHED_PART:
+            self.fetch()
+        result = await fetched
+        return await future if result is None else result
+
+    def fetch(self):
+        self.timer.cancel()
+        finished, self.finished = self.finished, []
+        asyncio.ensure_future(self.gather(finished))
+
+    @staticmethod
+    async def gather(finished):
+        results = [None] * len(finished)  # Each asks for itself where one fails.
+        try:
+            futures = [future for future, _ in finished]
+            results = await futures[0].client.gather(futures)
+        except (Exception, asyncio.CancelledError):
+            pass
+        for (_, fetched), result in zip(finished, results):
+            if not fetched.done():
+                fetched.set_result(result)
+
+
 class Engine:
     """One connection to a Dask scheduler."""
 
@@ -41,6 +84,7 @@ class Engine:
         self.name = "joblib-" + uuid.uuid4().hex
         self.futures = {}
         self.unsent = []  # The arguments of send_soon().
+        self.results = Results()
 
     async def connect(self):
         from distributed import Client
@@ -224,7 +268,7 @@ class Engine:
         )
         future = await sent
         try:
-            return await future
+            return await self.results.of(future, self.futures)
         except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
             if ident not in self.futures:
                 return sidecar.CANCELLED
@@ -273,6 +317,7 @@ class NestedEngine(Engine):
         self.config = dict(program="task")
         self.futures = {}
         self.unsent = []
+        self.results = Results()
         self.is_user = False
 
     async def connect(self):
