@@ -35,6 +35,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/cluster/dask_test.cc": "asks for its parent",
     "tests/backends/cluster/engine_process.h": "finds a free port, ends processes",
     "tests/backends/cluster/engine_python.cc": "asks for the user's folder",
+    "tests/backends/cluster/two_hosts_program.cc": "asks for the host's name",
     "tests/backends/loky/chaos_test.cc": "kills and stops workers",
     "tests/backends/loky/debugging_test.cc": "attaches as a debugger does",
     "tests/backends/loky/descriptors_test.cc": "lowers limits",

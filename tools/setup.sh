@@ -13,8 +13,9 @@ set -euo pipefail
 packages=(g++ bazel-bootstrap bazel-platforms bazel-rules-java bazel-skylib
           openjdk-17-jdk-headless libhwloc-dev libcereal-dev rapidjson-dev
           libeigen3-dev libopenblas0-pthread libtbb-dev libgtest-dev
-          cmake make pkg-config doxygen gdb python3 python3-numpy python3-venv
-          emscripten node-acorn nodejs chromium chromium-driver)
+          cmake make pkg-config doxygen gdb iproute2 openssl python3
+          python3-numpy python3-venv emscripten node-acorn nodejs chromium
+          chromium-driver)
 for arg in "$@"; do
   case "$arg" in
     --bench) packages+=(openmpi-bin libopenmpi-dev python3-venv) ;;

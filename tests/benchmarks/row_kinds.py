@@ -12,15 +12,18 @@ class Program:
     target: its Bazel target; or
     script: a Python script beside this file, which runs in the environment that
       tools/bench makes.
+    driver: such a script that runs the target, its first argument.
     probe: a shell command that fails where this machine does not have what the
       program needs: then it is skipped.
     launcher: the words before the program's own.
     """
 
-    def __init__(self, target=None, script=None, probe=None, launcher=()):
+    def __init__(
+        self, target=None, script=None, driver=None, probe=None, launcher=()
+    ):
         assert (target is None) != (script is None)
         self.target = target
-        self.script = script
+        self.script = script or driver
         self.probe = probe
         self.launcher = list(launcher)
 

@@ -1,7 +1,8 @@
 """The rows of tools/bench: what is measured, and the limit it has to keep.
 
 Here those of threads; process_rows.py has those of worker processes,
-array_rows.py those of large arrays. What a row is made of: row_kinds.py.
+array_rows.py those of large arrays, cluster_rows.py those of Dask and Ray. What a
+row is made of: row_kinds.py.
 
 To add a row: write the benchmark into tests/benchmarks/<cost>_benchmark.cc (a
 peer's into a file of its own), and a Row below. Rows of one group are measured
@@ -9,6 +10,7 @@ together, in the same rounds.
 """
 
 import array_rows
+import cluster_rows
 import process_rows
 from row_kinds import Above, Group, Program, Ratio, Row, Speed, Value
 
@@ -27,6 +29,7 @@ PROGRAMS = {
     ),
     **process_rows.PROGRAMS,
     **array_rows.PROGRAMS,
+    **cluster_rows.PROGRAMS,
 }
 
 GROUPS = {
@@ -42,6 +45,7 @@ GROUPS = {
     "memory": Group(rounds=5),
     **process_rows.GROUPS,
     **array_rows.GROUPS,
+    **cluster_rows.GROUPS,
 }
 
 _STORED = "joblib:BM_DispatchStored/real_time"
@@ -145,4 +149,4 @@ ROWS += [
               "@growth_kib", "MiB", scale=1024), at_most=1),
 ]
 
-ROWS += process_rows.ROWS + array_rows.ROWS
+ROWS += process_rows.ROWS + array_rows.ROWS + cluster_rows.ROWS

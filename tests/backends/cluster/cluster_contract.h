@@ -18,6 +18,7 @@
 #include "joblib/joblib.h"
 #include "tests/backends/cluster/cluster_tasks.h"
 #include "tests/testing/eventually.h"
+#include "tests/testing/run_self.h"
 #include "tools/examples/digits_forest/digits.h"
 #include "tools/examples/digits_forest/forest.h"
 
@@ -316,6 +317,37 @@ TEST_F(OnCluster, AKilledBridgeIsAnErrorAndTheNextCallHasANewOne) {
       BrokenProcessPool);
   killer.join();
   EXPECT_EQ(Parallel()(Calls(2, Twice)), (std::vector<int>{0, 2}));
+}
+
+// A program, "--killed" with a folder: its tasks have begun when it is killed.
+inline int RunKilled(const std::string& folder) {
+  std::thread killer([&] {
+    Eventually([&] { return FilesIn(folder) > 1; }, std::chrono::seconds(60));
+    raise(SIGKILL);
+  });
+  parallel_config scope({.backend = kEngine});
+  Parallel({.batch_size = 1})(
+      each(range(4), [&](int i) { return delayed(Leaves)(60000, folder, i); }));
+  return 1;
+}
+
+TEST_F(OnCluster, WhatAProgramThatWasKilledLeavesGoes) {
+  shutdown();
+  const auto programs = [] { return ProcessesWith("/program"); };
+  const auto bridges = [] { return ProcessesWith("joblib-bridge"); };
+  const auto limit = std::chrono::seconds(60);
+  ASSERT_TRUE(Eventually([&] { return programs() == 0; }, limit));
+  const int bridges_before = bridges();
+  const std::string begun = File("begun"), temp = File("temp");
+  std::filesystem::create_directory(begun);
+  std::filesystem::create_directory(temp);
+  const ProgramEnd end =
+      RunSelf("--killed " + begun, "env TEST_TMPDIR=" + temp);
+  EXPECT_EQ(end.signal, SIGKILL) << end.output;
+  EXPECT_TRUE(Eventually([&] { return bridges() == bridges_before; }, limit));
+  EXPECT_TRUE(Eventually([&] { return programs() == 0; }, limit));
+  EXPECT_TRUE(
+      Eventually([&] { return std::filesystem::is_empty(temp); }, limit));
 }
 
 }  // namespace joblib::testing

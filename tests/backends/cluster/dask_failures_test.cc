@@ -16,6 +16,7 @@
 #include "tests/backends/cluster/cluster_tasks.h"
 #include "tests/backends/cluster/engine_process.h"
 #include "tests/backends/cluster/engine_python.h"
+#include "tests/backends/cluster/own_dask.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/gates.h"
 #include "tests/testing/run_self.h"
@@ -35,43 +36,9 @@ std::string Version() {
   return text;
 }
 
-class OwnDask : public ::testing::Test {
+class DaskFailuresTest : public OwnDask {
  protected:
-  OwnDask()
-      : port_(std::to_string(FreePort())),
-        address_("tcp://127.0.0.1:" + port_),
-        folder_(
-            std::filesystem::path(::testing::TempDir()) /
-            ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-    StartScheduler();
-  }
-  ~OwnDask() override { shutdown(); }
-
-  void StartScheduler() {
-    scheduler_ =
-        EngineProcess({"-m", "distributed.cli.dask_scheduler", "--host",
-                       "127.0.0.1", "--port", port_, "--no-dashboard"});
-  }
-  EngineProcess StartWorker() const {
-    return EngineProcess({"-m", "distributed.cli.dask_worker", address_,
-                          "--no-nanny", "--nthreads", "1", "--no-dashboard"});
-  }
-  ConfigOptions Here(int connect_timeout = 60) const {
-    return {.backend = "dask",
-            .backend_params = {{"scheduler_host", address_},
-                               {"connect_timeout", connect_timeout},
-                               {"wait_for_workers_timeout", 60}}};
-  }
-  // Under Here().
-  static bool AwaitWorkers(int n) {
-    return Eventually([n] { return effective_n_jobs(-1) == n; }, kPatience);
-  }
-
-  const std::string port_, address_;
-  const std::filesystem::path folder_;
-  EngineProcess scheduler_;
+  DaskFailuresTest() { StartScheduler(); }
 };
 
 auto LeaveAll(int n, const std::string& folder) {
@@ -79,7 +46,8 @@ auto LeaveAll(int n, const std::string& folder) {
               [=](int i) { return delayed(Leaves)(60000, folder, i); });
 }
 
-TEST_F(OwnDask, AKilledSchedulerIsAnErrorAndTheNextCallWorksOnceItIsBack) {
+TEST_F(DaskFailuresTest,
+       AKilledSchedulerIsAnErrorAndTheNextCallWorksOnceItIsBack) {
   EngineProcess workers[] = {StartWorker(), StartWorker()};
   const parallel_config scope(Here());
   ASSERT_TRUE(AwaitWorkers(2));
@@ -103,7 +71,7 @@ TEST_F(OwnDask, AKilledSchedulerIsAnErrorAndTheNextCallWorksOnceItIsBack) {
   EXPECT_EQ(Parallel().map(Twice, range(3)), (std::vector<int>{0, 2, 4}));
 }
 
-TEST_F(OwnDask, AKilledSchedulerIsAnErrorOfAnIdleProgramToo) {
+TEST_F(DaskFailuresTest, AKilledSchedulerIsAnErrorOfAnIdleProgramToo) {
   {
     EngineProcess worker = StartWorker();
     const parallel_config scope(Here());
@@ -124,7 +92,7 @@ std::int64_t WorkerOf(int) {
   return getppid();
 }
 
-TEST_F(OwnDask, WorkersJoinAndLeaveDuringARun) {
+TEST_F(DaskFailuresTest, WorkersJoinAndLeaveDuringARun) {
   EngineProcess first = StartWorker();
   const EngineProcess second = StartWorker();
   const parallel_config scope(Here());
@@ -186,7 +154,7 @@ void Rebuild(const std::string& path, char number) {
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);
 }
 
-class TwoPrograms : public OwnDask {
+class TwoPrograms : public DaskFailuresTest {
  protected:
   TwoPrograms() : workers_{StartWorker(), StartWorker()} {}
   std::string Run(const std::string& program, const char* mine,

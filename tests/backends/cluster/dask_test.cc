@@ -125,30 +125,6 @@ TEST_F(OnCluster, SubmitOptionsReachDask) {
                TimeoutError);
 }
 
-TEST_F(OnCluster, WhatAProgramThatWasKilledLeavesGoes) {
-  shutdown();
-  ASSERT_TRUE(Eventually([] { return ProcessesWith("/program") == 0; }));
-  const int bridges = ProcessesWith("joblib-bridge");
-  const ProgramEnd end = RunSelf("--killed " + folder_.string());
-  EXPECT_EQ(end.signal, SIGKILL) << end.output;
-  const auto limit = std::chrono::seconds(20);
-  EXPECT_TRUE(Eventually(
-      [&] { return ProcessesWith("joblib-bridge") == bridges; }, limit));
-  EXPECT_TRUE(Eventually([] { return ProcessesWith("/program") == 0; }, limit));
-}
-
-// A program whose tasks have begun when it is killed.
-int RunKilled(const std::string& folder) {
-  std::thread killer([&] {
-    Eventually([&] { return FilesIn(folder) > 1; }, std::chrono::seconds(60));
-    raise(SIGKILL);
-  });
-  parallel_config scope({.backend = "dask"});
-  Parallel({.batch_size = 1})(
-      each(range(4), [&](int i) { return delayed(Leaves)(60000, folder, i); }));
-  return 1;
-}
-
 TEST(WithoutSchedulerTest, NobodyListens) {
   parallel_config scope({.backend = "dask",
                          .backend_params = {{"scheduler_host", "127.0.0.1:9"},
@@ -216,8 +192,9 @@ int main(int argc, char** argv) {
   const joblib::testing::EngineHome home;
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "--no-scheduler") return joblib::testing::RunWithoutScheduler();
-  if (mode == "--killed" && argc > 2)
+  if (mode == "--killed" && argc > 2) {
     return joblib::testing::RunKilled(argv[2]);
+  }
   const joblib::dask::LocalCluster cluster({.n_workers = 2});
   // For the programs that tests start.
   setenv("DASK_SCHEDULER_ADDRESS", cluster.address().c_str(), 1);

@@ -1,5 +1,6 @@
 #include "tests/backends/cluster/engine_python.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -39,21 +40,25 @@ void UsePython() {
 EngineHome::EngineHome() {
   UsePython();
   setenv("TMPDIR", ::testing::TempDir().c_str(), 1);
-  char folder[] = "/tmp/joblib-ray-XXXXXX";
-  if (std::getenv("RAY_TMPDIR") == nullptr && mkdtemp(folder) != nullptr) {
-    ray_folder_ = folder;
-    setenv("RAY_TMPDIR", folder, 1);
-  }
+  if (std::getenv("RAY_TMPDIR") != nullptr) return;  // Of who started this.
+  ray_folder_ = ::testing::TempDir() + "/ray-XXXXXX";
+  descriptor_ = mkdtemp(ray_folder_.data()) == nullptr
+                    ? -1
+                    : open(ray_folder_.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::string short_name = "/proc/" + std::to_string(getpid()) + "/fd/" +
+                                 std::to_string(descriptor_);
+  setenv("RAY_TMPDIR", short_name.c_str(), 1);
 }
 
 EngineHome::~EngineHome() {
-  if (ray_folder_.empty()) return;
+  if (descriptor_ < 0) return;
   // Processes that are about to end may write there still.
   Eventually([this] {
     std::error_code error;
     std::filesystem::remove_all(ray_folder_, error);
     return !std::filesystem::exists(ray_folder_);
   });
+  close(descriptor_);
 }
 
 }  // namespace joblib::testing

@@ -9,8 +9,8 @@ namespace joblib::testing {
 // First in main(). JOBLIB_PYTHON, unless it is set, becomes the Python of the
 // virtual environment that tools/setup.sh makes; ends the program with what to
 // do where there is none. What the engines and their workers write lies in the
-// test's own folder; Ray's in a short one (its sockets' paths have a limit)
-// that goes with this object.
+// test's own folder. A Ray that the test starts itself knows it by a short name
+// (its sockets' paths have a limit), for as long as this object lives.
 class EngineHome {
  public:
   EngineHome();
@@ -18,7 +18,8 @@ class EngineHome {
   ~EngineHome();
 
  private:
-  std::string ray_folder_;  // Empty: another process's.
+  std::string ray_folder_;
+  int descriptor_ = -1;  // Of that; -1: it is another process's.
 };
 
 }  // namespace joblib::testing

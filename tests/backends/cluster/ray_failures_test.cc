@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 using Clock = std::chrono::steady_clock;
 
 class OwnRay : public ::testing::Test {
@@ -123,6 +124,42 @@ TEST_F(OwnRay, NodesJoinAndLeaveDuringARun) {
     if (++since_it_left == 100) break;
   }
   EXPECT_EQ(since_it_left, 100);
+}
+
+// ---- Who is not let in ----
+
+constexpr int kConnectSeconds = 3;
+constexpr std::chrono::seconds kInTime{30};  // With the start of Python.
+
+ConfigOptions InTime() {
+  return {.backend = "ray",
+          .backend_params = {{"connect_timeout", kConnectSeconds}}};
+}
+
+TEST_F(OwnRay, AWrongTokenIsAnErrorInTime) {
+  const EngineProcess head = StartHead(2);
+  const std::string right = std::getenv("RAY_AUTH_TOKEN");
+  setenv("RAY_AUTH_TOKEN", std::string(64, 'b').c_str(), 1);
+  const parallel_config scope(InTime());
+  const auto start = Clock::now();
+  EXPECT_THAT([] { Parallel().map(Twice, range(3)); },
+              ThrowsMessage<BrokenProcessPool>(HasSubstr("RAY_AUTH_TOKEN")));
+  EXPECT_LT(Clock::now() - start, kInTime);
+  setenv("RAY_AUTH_TOKEN", right.c_str(), 1);
+  const parallel_config patient({.backend = "ray"});
+  EXPECT_EQ(Parallel().map(Twice, range(3)), (std::vector<int>{0, 2, 4}));
+}
+
+TEST_F(OwnRay, SomebodyListensAndSaysNothing) {
+  const SilentPeer peer;
+  setenv("RAY_ADDRESS", ("127.0.0.1:" + std::to_string(peer.port())).c_str(),
+         1);
+  const parallel_config scope(InTime());
+  const auto start = Clock::now();
+  EXPECT_THAT([] { Parallel().map(Twice, range(3)); },
+              ThrowsMessage<BrokenProcessPool>(
+                  HasSubstr("does not let this program in")));
+  EXPECT_LT(Clock::now() - start, kInTime);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 // The ray backend on a real Ray, which the program starts itself.
 #define JOBLIB_TEST_ENGINE "ray"
+#include <cstdint>
 #include <cstdlib>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
 
 #include "tests/backends/cluster/cluster_contract.h"
 #include "tests/backends/cluster/engine_python.h"
@@ -41,6 +45,22 @@ TEST_F(OnCluster, CallsNestOnThreadsOfTheirTask) {
   }
 }
 
+int EndsSoon(int i) {
+  PidAfter(i % 4);
+  return ThrowsAt3(i);
+}
+
+TEST_F(OnCluster, BatchesThatEndAsTheyAreCancelledDoNotEndTheBridge) {
+  Parallel()(Calls(2, Twice));
+  const std::int64_t bridge = internal::BridgePidForTest();
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_THROW(
+        Parallel({.batch_size = 1, .pre_dispatch = "all"})(Calls(40, EndsSoon)),
+        std::out_of_range);
+  }
+  EXPECT_EQ(internal::BridgePidForTest(), bridge);
+}
+
 TEST_F(OnCluster, NobodyListens) {
   setenv("RAY_ADDRESS", "127.0.0.1:9", 1);
   parallel_config scope({.backend = "ray"});
@@ -58,6 +78,9 @@ int main(int argc, char** argv) {
   const joblib::testing::EngineHome home;
   unsetenv("RAY_ADDRESS");
   joblib::register_ray();
+  if (argc > 2 && std::string_view(argv[1]) == "--killed") {
+    return joblib::testing::RunKilled(argv[2]);
+  }
   const int failed = RUN_ALL_TESTS();
   joblib::shutdown();
   return failed;

@@ -181,7 +181,7 @@ class Bridge:
     def send(self, kind, ident, *parts):
         length = sum(len(part) for part in parts)
         header = HEADER.pack(MAGIC, kind, 0, VERSION, ident, length)
-        if length < 65536:
+        if length < sidecar.SMALL_BYTES:
             self.writer.write(b"".join((header, *parts)))
         else:
             self.writer.write(header)

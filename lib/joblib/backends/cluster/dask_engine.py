@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import hashlib
+import itertools
 import logging
 import os
 import sys
@@ -15,6 +16,9 @@ import warnings
 import joblib_sidecar as sidecar
 
 PIP = "python -m pip install 'dask[distributed]'"
+# Results are fetched together: that part of what is under way, or what came in
+# that time.
+FETCHED_PART, FETCH_SECONDS = 1 / 8, 0.03
 
 
 def no_worker(seconds):
@@ -29,6 +33,46 @@ def no_worker(seconds):
     )
 
 
+class Results:
+    """What tasks returned, fetched together: each request costs the scheduler and
+    the workers as much as a task."""
+
+    def __init__(self):
+        self.finished = []  # (Dask's future, that of what it returned)
+        self.timer = None
+
+    async def of(self, future, under_way):
+        await future.exception()  # Waits for its end, however it ends.
+        if future.status != "finished":
+            return await future
+        loop = asyncio.get_running_loop()
+        fetched = loop.create_future()
+        if not self.finished:
+            self.timer = loop.call_later(FETCH_SECONDS, self.fetch)
+        self.finished.append((future, fetched))
+        if len(self.finished) >= len(under_way) * FETCHED_PART:
+            self.fetch()
+        result = await fetched
+        return await future if result is None else result
+
+    def fetch(self):
+        self.timer.cancel()
+        finished, self.finished = self.finished, []
+        asyncio.ensure_future(self.gather(finished))
+
+    @staticmethod
+    async def gather(finished):
+        results = [None] * len(finished)  # Each asks for itself where one fails.
+        try:
+            futures = [future for future, _ in finished]
+            results = await futures[0].client.gather(futures)
+        except (Exception, asyncio.CancelledError):
+            pass
+        for (_, fetched), result in zip(finished, results):
+            if not fetched.done():
+                fetched.set_result(result)
+
+
 class Engine:
     """One connection to a Dask scheduler."""
 
@@ -39,6 +83,8 @@ class Engine:
         self.timeout = config["timeout"]
         self.name = "joblib-" + uuid.uuid4().hex
         self.futures = {}
+        self.unsent = []  # The arguments of send_soon().
+        self.results = Results()
 
     async def connect(self):
         from distributed import Client
@@ -65,7 +111,8 @@ class Engine:
         except (OSError, asyncio.TimeoutError, TimeoutError) as error:
             raise ConnectionError(
                 "There is no Dask scheduler at %s: no answer within %g seconds "
-                "(%s). Start one, or give its address as scheduler_host."
+                "(%s). Start one, or give its address as scheduler_host: with "
+                "tls:// before it where it requires TLS."
                 % (self.address, self.timeout, type(error).__name__)
             ) from None
         self.connection = self.client.scheduler_comm
@@ -171,29 +218,57 @@ class Engine:
         (future,) = await self.client.scatter([blob], hash=False, broadcast=True)
         return future
 
+    def send_soon(self, *batch):
+        """What comes together goes as one graph: each costs the scheduler as much
+        as several tasks."""
+        if not self.unsent:
+            asyncio.get_running_loop().call_soon(self.send)
+        self.unsent.append(batch)
+
+    def send(self):
+        batches, self.unsent = self.unsent, []
+        for _, group in itertools.groupby(batches, key=lambda batch: id(batch[1])):
+            idents, (call, *_), tokens, sent, *arguments = zip(*group)
+            try:
+                futures = self.client.map(
+                    self.remote.dask_run,
+                    tokens,
+                    *arguments,
+                    key=list(tokens),
+                    pure=False,
+                    client=self.owner(),
+                    shipped=self.shipped,
+                    task_timeout=call["task_timeout"],
+                    **call["submit"]
+                )
+            except Exception as error:  # Options that Dask refuses.
+                for one in sent:
+                    one.set_exception(error)
+                continue
+            self.futures.update(zip(idents, futures))
+            for one, future in zip(sent, futures):
+                one.set_result(future)
+
     async def run(self, ident, call, n_tasks, payload, values, alive):
         token = "batch_of_%s_%d_calls-%s" % (
             self.config["program"],
             n_tasks,
             uuid.uuid4().hex,
         )
-        future = self.client.submit(
-            self.remote.dask_run,
+        sent = asyncio.get_running_loop().create_future()
+        self.send_soon(
+            ident,
+            call,
             token,
-            self.owner(),
-            self.shipped,
+            sent,
             payload,
-            call["task_timeout"],
             [value for value, _ in values],
             [stored for _, stored in values],
             alive,
-            key=token,
-            pure=False,
-            **call["submit"]
         )
-        self.futures[ident] = future
+        future = await sent
         try:
-            return await future
+            return await self.results.of(future, self.futures)
         except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
             if ident not in self.futures:
                 return sidecar.CANCELLED
@@ -208,6 +283,7 @@ class Engine:
             future.release()
 
     async def cancel(self, idents):
+        self.send()  # To be found.
         found = [self.futures.pop(i) for i in idents if i in self.futures]
         if not found:
             return
@@ -240,6 +316,8 @@ class NestedEngine(Engine):
         self.name = "%s.%s" % (child.client, uuid.uuid4().hex)
         self.config = dict(program="task")
         self.futures = {}
+        self.unsent = []
+        self.results = Results()
         self.is_user = False
 
     async def connect(self):
@@ -316,8 +394,12 @@ class LocalCluster:
         from distributed import LocalCluster as Cluster
 
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self.folder = sidecar.OwnFolder()
         self.cluster = await Cluster(
-            asynchronous=True, silence_logs=logging.CRITICAL, **self.options
+            asynchronous=True,
+            silence_logs=logging.CRITICAL,
+            local_directory=self.folder.path,
+            **self.options
         )
 
     def described(self):
@@ -330,4 +412,7 @@ class LocalCluster:
         await asyncio.Event().wait()
 
     async def close(self):
-        await self.cluster.close()
+        try:
+            await self.cluster.close()
+        finally:
+            self.folder.remove()

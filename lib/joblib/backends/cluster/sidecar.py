@@ -2,7 +2,7 @@
 processes and has them run batches.
 
 Standard library only, and any Python from 3.8 on: it is sent as source text, in
-one with sidecar_values.py.
+one with sidecar_folder.py, sidecar_frames.py and sidecar_values.py.
 A reload (Dask does that when another client brings the same text) keeps STATE.
 """
 
@@ -14,7 +14,6 @@ import io
 import mmap
 import os
 import platform
-import select
 import shutil
 import signal
 import socket
@@ -22,7 +21,6 @@ import struct
 import subprocess
 import sys
 import tarfile
-import tempfile
 import threading
 import time
 import weakref
@@ -42,7 +40,6 @@ MODES = {"r": 1, "r+": 2, "c": 3}
 REPLY, ERROR, CRASHED, LATE, CANCELLED = b"R", b"E", b"C", b"T", b"X"
 OTHER_FILE = b"N"  # With the number of the value that is not the same here.
 
-SLICE_MS = 200  # Ray's cancel arrives between bytecodes: no long waits in C.
 START_SECONDS = 60
 IDLE_SECONDS = 60
 TOMBSTONES = 100000
@@ -118,35 +115,27 @@ class Program:
         self.clients = set()
         self.idle = []
         self.folder = None
-        self.cleaner = None
 
     def unpack(self, blob):
         if hashlib.sha256(blob).hexdigest() != self.digest:
             raise Refused("The shipped program arrived damaged. Call again.")
-        self.folder = tempfile.mkdtemp(prefix="joblib-%d-" % os.getpid())
-        # Removes the folder however this process ends.
-        self.cleaner = subprocess.Popen(
-            ["/bin/sh", "-c", 'cat >/dev/null; rm -rf "$0"', self.folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.folder = OwnFolder()
         with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
             for member in archive.getmembers():
                 name = os.path.basename(member.name)
-                with open(os.path.join(self.folder, name), "wb") as out:
+                with open(self.path(name), "wb") as out:
                     shutil.copyfileobj(archive.extractfile(member), out)
-                os.chmod(os.path.join(self.folder, name), 0o700)
+                os.chmod(self.path(name), 0o700)
+
+    def path(self, *names):
+        return os.path.join(self.folder.path, *names)
 
     def remove(self):
         for child in self.idle:
             child.kill()
         self.idle = []
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.cleaner.stdin.close()
-            self.cleaner.wait()
+            self.folder.remove()
             self.folder = None
 
 
@@ -164,7 +153,8 @@ class Child:
         # F_ADD_SEALS: neither side can be surprised by a shorter page.
         fcntl.fcntl(self.page_fd, 1033, 0x1 | 0x2 | 0x4)
         self.page = mmap.mmap(self.page_fd, mmap.PAGESIZE)
-        self.socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        self.frames = FrameSocket(ours)
         self.descriptors, for_them = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
@@ -175,13 +165,13 @@ class Child:
         environment = dict(os.environ)
         environment[name] = value
         libraries = environment.get("LD_LIBRARY_PATH")
-        environment["LD_LIBRARY_PATH"] = program.folder + (
+        environment["LD_LIBRARY_PATH"] = program.path() + (
             ":" + libraries if libraries else ""
         )
         for attempt in range(50):
             try:
                 self.process = subprocess.Popen(
-                    [os.path.join(program.folder, "program")],
+                    [program.path("program")],
                     stdin=subprocess.DEVNULL,
                     pass_fds=(self.page_fd, theirs.fileno(), for_them.fileno()),
                     env=environment,
@@ -195,9 +185,7 @@ class Child:
                 time.sleep(0.01)
         theirs.close()
         for_them.close()
-        self.poll = select.poll()
-        self.poll.register(self.socket, select.POLLIN)
-        if self.receive(time.monotonic() + START_SECONDS) is None:
+        if self.frames.receive(time.monotonic() + START_SECONDS) is None:
             self.kill()
             raise Refused(
                 "The program does not start as a worker on the cluster's node "
@@ -206,47 +194,6 @@ class Child:
                 "folders are shipped along, others must be there."
                 % (platform.node(), self.how_it_ended())
             )
-
-    def exactly(self, n, deadline):
-        buffer = bytearray(n)
-        view = memoryview(buffer)
-        got = 0
-        while got < n:
-            while not self.poll.poll(self.slice_until(deadline)):
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise TimeoutError
-            try:
-                k = self.socket.recv_into(view[got:])
-            except ConnectionError:
-                return None
-            if k == 0:
-                return None
-            got += k
-        return buffer
-
-    @staticmethod
-    def slice_until(deadline):
-        if deadline is None:
-            return SLICE_MS
-        left = int((deadline - time.monotonic()) * 1000) + 1
-        return max(0, min(SLICE_MS, left))
-
-    def receive(self, deadline=None):
-        """(type, body), or None at the process's end."""
-        header = self.exactly(HEADER.size, deadline)
-        if header is None:
-            return None
-        magic, kind, _, version, _, length = HEADER.unpack(header)
-        if magic != MAGIC or version != VERSION:
-            raise Refused("The worker process speaks another protocol.")
-        body = self.exactly(length, deadline)
-        return None if body is None else (kind, body)
-
-    def send(self, kind, ident, *parts):
-        length = sum(len(part) for part in parts)
-        self.socket.sendall(HEADER.pack(MAGIC, kind, 0, VERSION, ident, length))
-        for part in parts:
-            self.socket.sendall(part)
 
     def give(self, values, blobs):
         """What the next batch needs; what is not kept here goes."""
@@ -258,7 +205,7 @@ class Child:
                 old.append(number)
         for number in old:
             del self.known[number]
-            self.send(FORGET, 0, struct.pack("<Q", number))
+            self.frames.send(FORGET, 0, struct.pack("<Q", number))
         for (value, _), blob in zip(values, blobs):
             number = value["number"]
             if number in self.known:
@@ -266,21 +213,21 @@ class Child:
             self.known[number] = blob.key
             send_descriptor(self.descriptors, number, blob.fd)
             if not value["mode"]:
-                self.send(SHARED, 0, SHARED_HEADER.pack(number, blob.size))
+                self.frames.send(SHARED, 0, SHARED_HEADER.pack(number, blob.size))
                 continue
             filename = value["filename"].encode("utf-8", "surrogateescape")
             is_copy = not value["is_file"]
             header = ARRAY_HEADER.pack(
                 number, blob.offset, blob.size, MODES[value["mode"]], is_copy
             )
-            self.send(ARRAY, 0, header, struct.pack("<Q", len(filename)), filename)
+            self.frames.send(ARRAY, 0, header, struct.pack("<Q", len(filename)), filename)
 
     def nest(self, address, serve):
         """Calls of its tasks go to `serve`, which gets the other end's socket."""
         ours, theirs = socket.socketpair()
         send_descriptor(self.descriptors, 0, theirs.fileno())
         theirs.close()
-        self.send(NESTED, 0, address.encode())
+        self.frames.send(NESTED, 0, address.encode())
         serve(ours, self)
 
     def run(self, payload, task_timeout, values, blobs, waits):
@@ -289,19 +236,19 @@ class Child:
         limit = struct.pack("<q", int(task_timeout * 1e9))
         try:
             self.give(values, blobs)
-            self.send(RUN, 1, limit, payload)
+            self.frames.send(RUN, 1, limit, payload)
         except OSError:
             return None
         while True:
             if task_timeout and not self.readable_in_time(task_timeout):
                 return "late"
-            answer = self.receive()
+            answer = self.frames.receive()
             if answer is None or answer[0] in (DONE, FAILED):
                 return answer
             waits(answer[0] == SECEDE)
             if answer[0] == REJOIN:
                 try:
-                    self.send(REJOINED, 0)
+                    self.frames.send(REJOINED, 0)
                 except OSError:
                     return None
 
@@ -314,7 +261,7 @@ class Child:
                 deadline = started / 1e9 + task_timeout
                 if time.monotonic() >= deadline:
                     return False
-            if self.poll.poll(self.slice_until(deadline)):
+            if self.frames.readable(deadline):
                 return True
 
     def task(self):
@@ -334,7 +281,7 @@ class Child:
     def kill(self):
         self.kill_soon()
         self.process.wait()
-        self.socket.close()
+        self.frames.close()
         self.descriptors.close()
 
     def close(self):

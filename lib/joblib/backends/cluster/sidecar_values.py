@@ -289,7 +289,7 @@ def bundled(name):
         return STATE.bundled[name]
 
 
-def dask_run(token, client, shipped, payload, task_timeout, values, blobs, alive):
+def dask_run(token, payload, values, blobs, alive, client, shipped, task_timeout):
     """The task that Dask sees. Of `blobs` it has made what it scattered."""
     from distributed import get_worker
 
