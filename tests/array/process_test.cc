@@ -1,6 +1,7 @@
 // Arrays in worker processes.
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -186,6 +187,27 @@ TEST_F(ArrayProcessTest, ChangedArraysAreWrittenAnew) {
     next.mutable_span()[0] = i;
     EXPECT_EQ(RunTasks(Options(), Look, next, 2)[0].sum, i);
   }
+}
+
+std::int64_t Descriptors(const Array<double>& /*array*/) {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return std::distance(begin(all), end(all));
+}
+
+TEST_F(ArrayProcessTest, CopiesOfAWindowThatSlidesDoNotPileUp) {
+  const auto array = Counted({1100});
+  auto options = Options();
+  options.batch_size = 1;
+  const auto windows = [&](int n) {
+    return Parallel(options)(each(range(n), [&](int i) {
+      return delayed(Descriptors)(array.slice(i, i + 1000));
+    }));
+  };
+  windows(4);
+  const std::int64_t before = Descriptors(array);
+  const std::vector<std::int64_t> in_workers = windows(100);
+  EXPECT_LE(Descriptors(array), before + 10);
+  EXPECT_LE(in_workers.back(), in_workers.front() + 10);
 }
 
 TEST_F(ArrayProcessTest, EqualArraysAreDifferentFiles) {

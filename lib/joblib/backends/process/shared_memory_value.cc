@@ -119,8 +119,12 @@ std::shared_ptr<SharedMemoryValue> SharedMemoryValue::Of(
   return value;
 }
 
+std::size_t CountDeadNumbers() {
+  return n_dead.load(std::memory_order_acquire);
+}
+
 std::vector<std::uint64_t> DeadNumbersSince(std::size_t* seen) {
-  if (n_dead.load(std::memory_order_acquire) == *seen) return {};
+  if (CountDeadNumbers() == *seen) return {};
   absl::MutexLock lock(&dead_mu);
   if (dead_numbers == nullptr || *seen >= dead_numbers->size()) return {};
   std::vector<std::uint64_t> fresh(

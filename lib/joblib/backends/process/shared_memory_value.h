@@ -36,6 +36,8 @@ struct SharedMemoryValue {
 // Numbers by which other processes know values and arrays.
 std::uint64_t NewSharedNumber();
 void EndSharedNumber(std::uint64_t number);
+// How many have ended so far.
+std::size_t CountDeadNumbers();
 // The numbers of values that ended since there were `*seen` of them; *seen is
 // then how many there are.
 std::vector<std::uint64_t> DeadNumbersSince(std::size_t* seen);

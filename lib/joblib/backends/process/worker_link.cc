@@ -127,6 +127,7 @@ absl::Status WorkerLink::Open() {
   socket_ = std::move(ends->first);
   workers_socket = std::move(ends->second);
   arena_ = ArenaCursor(channel_.arena_bytes());
+  seen_ended = CountDeadNumbers();  // It will never know those.
   return absl::OkStatus();
 }
 
