@@ -354,6 +354,7 @@ void RunWorker(const native::WorkerStart& start,
   }
   absl::StatusOr<BellPage> bells = BellPage::Open(start.bells);
   if (!bells.ok()) Refuse(bells.status());
+  native::TakeWorkerLocale();
   if (native::GetEnv("JOBLIB_WORKER_WAIT_FOR_DEBUGGER").value_or("0") != "0") {
     native::WaitForDebugger();
   }
