@@ -11,6 +11,8 @@
 #ifndef JOBLIB_NATIVE_CHILD_PROCESS_H_
 #define JOBLIB_NATIVE_CHILD_PROCESS_H_
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,6 +33,9 @@ struct Surroundings {
   KeptDescriptor directory;              // The working directory.
   unsigned umask = 022;
   int nice = 0;
+  std::vector<rlimit> limits;  // By their numbers; empty: the process's own.
+  // Of setlocale(LC_ALL): for whoever is the worker to take over.
+  std::string locale;
   static Surroundings Take();
 };
 

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <clocale>
 #include <cstdlib>
 #include <cstring>
 
@@ -146,6 +147,15 @@ Surroundings Surroundings::Take() {
       AboveStandard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)));
   result.umask = CurrentUmask();
   result.nice = CurrentNice();
+  result.limits.resize(RLIM_NLIMITS);
+  for (int i = 0; i < RLIM_NLIMITS; ++i) {
+    if (getrlimit(static_cast<__rlimit_resource>(i), &result.limits[i]) != 0) {
+      result.limits.clear();
+      break;
+    }
+  }
+  const char* const locale = setlocale(LC_ALL, nullptr);
+  if (locale != nullptr) result.locale = locale;
   return result;
 }
 
@@ -229,6 +239,9 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const Request& request) {
     if (directory.IsOurs()) plan.directory = directory.get();
     plan.umask = static_cast<int>(request.surroundings->umask);
     plan.nice = request.surroundings->nice;
+    if (request.surroundings->limits.size() == RLIM_NLIMITS) {
+      plan.limits = request.surroundings->limits.data();
+    }
   }
   const Spawned spawned = CloneAndExec(plan);
   ChildProcess child;

@@ -7,6 +7,8 @@
 #ifndef JOBLIB_NATIVE_SPAWN_H_
 #define JOBLIB_NATIVE_SPAWN_H_
 
+#include <sys/resource.h>
+
 #include <cstddef>
 
 namespace joblib::native {
@@ -28,6 +30,7 @@ struct SpawnPlan {
   int directory = -1;  // -1: this process's.
   int umask = -1;      // -1: this process's.
   int nice = 0;
+  const rlimit* limits = nullptr;       // RLIM_NLIMITS; null: this process's.
   const char* oom_score_adj = nullptr;  // Null: this process's.
   bool with_pidfd = true;
   // Within an entry of `environment`: kPidDigits, written in the child.

@@ -178,6 +178,13 @@ JOBLIB_IN_CHILD void LimitStack() {
   syscall(SYS_prlimit64, 0, RLIMIT_STACK, &limit, nullptr);
 }
 
+// One that this process may not raise any more stays as it is.
+JOBLIB_IN_CHILD void SetLimits(const rlimit* limits) {
+  for (int i = 0; i < RLIM_NLIMITS; ++i) {
+    syscall(SYS_prlimit64, 0, i, &limits[i], nullptr);
+  }
+}
+
 JOBLIB_IN_CHILD void WritePid(char* digits) {
   long pid = syscall(SYS_getpid);
   for (std::size_t i = kPidDigits; i-- > 0; pid /= 10) {
@@ -199,6 +206,7 @@ JOBLIB_IN_CHILD int RunChild(void* argument) {
   OpenStandardFiles();
   if (plan.umask >= 0) syscall(SYS_umask, plan.umask);
   syscall(SYS_setpriority, PRIO_PROCESS, 0, plan.nice);
+  if (plan.limits != nullptr) SetLimits(plan.limits);
   LimitStack();
   if (plan.oom_score_adj != nullptr) WriteOomScore(plan.oom_score_adj);
   for (std::size_t i = 0; i < plan.n_keep; ++i) {

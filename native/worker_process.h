@@ -7,6 +7,11 @@
 
 namespace joblib::native {
 
+// In a worker's environment, from its program: what setlocale() is to set.
+inline constexpr char kWorkerLocale[] = "JOBLIB_WORKER_LOCALE";
+// Sets it, and removes the variable. Before there is another thread.
+void TakeWorkerLocale();
+
 // SIGINT and SIGQUIT, which a terminal sends to workers as well, are left to
 // the program: an empty handler, because programs that tasks start would
 // inherit SIG_IGN.

@@ -161,6 +161,13 @@ void WaitForDebugger() {
   }
 }
 
+void TakeWorkerLocale() {
+  const char* const locale = std::getenv(kWorkerLocale);
+  if (locale == nullptr) return;
+  std::setlocale(LC_ALL, locale);
+  unsetenv(kWorkerLocale);
+}
+
 void LeaveWorker(int exit_code) {
   std::fflush(nullptr);
   if (__gcov_dump != nullptr) __gcov_dump();

@@ -50,6 +50,7 @@ SYSTEM_EXCEPTIONS = {
     "tests/backends/loky/limits_test.cc": "lowers limits",
     "tests/backends/loky/namespaces_test.cc": "changes root and rights",
     "tests/backends/loky/program_ends_test.cc": "kills programs",
+    "tests/backends/loky/surroundings_test.cc": "sets what workers have",
     "tests/backends/process/channel_test.cc": "inherits a descriptor",
     "tests/backends/process/wild_worker_test.cc": "sends what no worker sends",
     "tests/backends/threading/thread_pool_fork_test.cc": "forks",

@@ -1,4 +1,5 @@
 // A worker's death is an error of the task that it ran, and of nothing else.
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "native/thread.h"
+#include "tests/backends/process/backend_under_test.h"
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/shared_counters.h"
@@ -81,6 +83,9 @@ class CrashTest : public ::testing::TestWithParam<Death> {};
 TEST_P(CrashTest, CostsCollectTheTaskAlone) {
   for (const int batch_size : {1, 50}) {
     SCOPED_TRACE(batch_size);
+    ExpectUsable();
+    ASSERT_TRUE(HasWorkers(KeptWorkers(2)));
+    const std::vector<std::int64_t> before = Children();
     const auto starts = SharedCounters::Zeros(kTasks);
     const auto outcomes = Parallel({.n_jobs = 2, .batch_size = batch_size})
                               .collect(DeadlyTasks(starts, GetParam().how));
@@ -101,7 +106,10 @@ TEST_P(CrashTest, CostsCollectTheTaskAlone) {
       EXPECT_EQ(error.exit_code(), GetParam().exit_code);
     }
     EXPECT_THAT(outcomes[kBad].message(), HasSubstr("Task 13"));
-    EXPECT_TRUE(HasWorkers(2));
+    EXPECT_TRUE(HasWorkers(KeptWorkers(2)));
+    // One was replaced.
+    EXPECT_EQ(std::count_if(before.begin(), before.end(), Lives),
+              static_cast<std::ptrdiff_t>(before.size() / 2));
   }
 }
 
@@ -243,7 +251,7 @@ TEST(CrashTest, OfAnIdleWorkerDoesNoHarm) {
     }
     ExpectUsable();
   }
-  EXPECT_TRUE(HasWorkers(2));
+  EXPECT_TRUE(HasWorkers(KeptWorkers(2)));
 }
 
 // ---- Errors that are no deaths ----

@@ -12,10 +12,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "tests/backends/loky/guest.h"
@@ -23,16 +25,17 @@
 namespace joblib::testing {
 namespace {
 
-// From here on `calls` fail as if there were none such, and clone() knows no
-// CLONE_PIDFD.
-bool Refuse(const std::vector<long>& calls) {
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// From here on `calls` fail with `error`, and clone() knows no CLONE_PIDFD.
+bool Refuse(const std::vector<long>& calls, std::uint32_t error) {
   std::vector<sock_filter> filter = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
   for (const long call : calls) {
     filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                               static_cast<std::uint32_t>(call), 0, 1));
-    filter.push_back(
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | std::uint32_t{ENOSYS}));
+    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
   }
   filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
   filter.push_back(
@@ -49,12 +52,13 @@ bool Refuse(const std::vector<long>& calls) {
 
 std::string Longer(const std::string& text) { return text + text; }
 
-int CallAsOnAnOldKernel() {
+int CallWhereRefused(int error) {
   if (!Refuse({SYS_memfd_create, SYS_pidfd_open, SYS_pidfd_send_signal,
-               SYS_close_range, SYS_membarrier})) {
+               SYS_close_range, SYS_membarrier},
+              static_cast<std::uint32_t>(error))) {
     return 10;
   }
-  if (syscall(SYS_memfd_create, "", 0) != -1 || errno != ENOSYS) return 11;
+  if (syscall(SYS_memfd_create, "", 0) != -1 || errno != error) return 11;
   for (int i = 0; i < 3; ++i) {
     if (!CallWorks()) return 1;
     if (!CrashIsAnError()) return 2;
@@ -78,6 +82,22 @@ int CallAsOnAnOldKernel() {
   return 0;
 }
 
+int CallAsOnAnOldKernel() { return CallWhereRefused(ENOSYS); }
+int CallAsInASandbox() { return CallWhereRefused(EPERM); }
+
+int CallWhereNothingMayBeRun() {
+  if (!Refuse({SYS_execve, SYS_execveat}, EACCES)) return 10;
+  for (int i = 0; i < 2; ++i) {
+    try {
+      SumOfCall();
+      return 1;
+    } catch (const TerminatedWorkerError& error) {
+      std::printf("error %s\n", error.what());
+    }
+  }
+  return Children().empty() ? 0 : 2;
+}
+
 // What has a name is removed at once.
 std::vector<std::string> FilesOfOurs() {
   std::vector<std::string> files;
@@ -96,10 +116,26 @@ TEST(GuestKernelTest, AnOldOneDoes) {
   EXPECT_EQ(FilesOfOurs(), before);
 }
 
+TEST(GuestKernelTest, ASandboxThatForbidsDoes) {
+  const std::vector<std::string> before = FilesOfOurs();
+  RunGuest("--sandbox");
+  EXPECT_EQ(FilesOfOurs(), before);
+}
+
+TEST(GuestKernelTest, WhereNothingMayBeRunTheErrorSaysSo) {
+  EXPECT_THAT(
+      RunGuest("--no-exec"),
+      AllOf(HasSubstr("could not start a worker process"),
+            HasSubstr("guest_kernel_test"), HasSubstr("Permission denied")));
+}
+
 }  // namespace
 }  // namespace joblib::testing
 
 int main(int argc, char** argv) {
   using namespace joblib::testing;
-  return RunGuestsOrTests(argc, argv, {{"--old-kernel", CallAsOnAnOldKernel}});
+  return RunGuestsOrTests(argc, argv,
+                          {{"--old-kernel", CallAsOnAnOldKernel},
+                           {"--sandbox", CallAsInASandbox},
+                           {"--no-exec", CallWhereNothingMayBeRun}});
 }

@@ -63,6 +63,14 @@ int PrintSumWith(int n_jobs, std::size_t expected) {
 int FewDescriptors() {
   return Limit(RLIMIT_NOFILE, 60) ? PrintSumWith(40, 8) : 1;
 }
+// As many descriptors as are usual, and more workers than they are enough for.
+int ManyWorkers() {
+  if (getuid() == 0 && (setgid(kNobody) != 0 ||
+                        setuid(static_cast<uid_t>(100000 + getpid())) != 0)) {
+    return 1;
+  }
+  return Limit(RLIMIT_NOFILE, 1024) ? PrintSumWith(600, 100) : 2;
+}
 int NoDescriptors() {
   return Limit(RLIMIT_NOFILE, 12) ? PrintSumWith(2, 0) : 1;
 }
@@ -147,6 +155,16 @@ TEST(LimitsTest, FewDescriptorsAreFewWorkers) {
   EXPECT_GE(n, 8U);
   EXPECT_LT(n, 40U);
 }
+TEST(LimitsTest, MoreWorkersThanDescriptorsAreFewer) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "hundreds of processes with its shadow memory";
+#endif
+  const std::string output = RunGuest("--many-workers");
+  EXPECT_THAT(output, HasSubstr(kRight));
+  const std::size_t n = WorkersIn(output).size();
+  EXPECT_GE(n, 100U);
+  EXPECT_LT(n, 600U);
+}
 TEST(LimitsTest, NoDescriptorIsAnError) {
   EXPECT_THAT(RunGuest("--no-descriptors"),
               AllOf(HasSubstr("error "), HasSubstr("Too many open files"),
@@ -196,6 +214,7 @@ int main(int argc, char** argv) {
   using namespace joblib::testing;
   return RunGuestsOrTests(argc, argv,
                           {{"--few-descriptors", FewDescriptors},
+                           {"--many-workers", ManyWorkers},
                            {"--no-descriptors", NoDescriptors},
                            {"--little-address-space", LittleAddressSpace},
                            {"--no-process", NoProcess},

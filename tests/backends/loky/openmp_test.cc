@@ -8,11 +8,14 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
+#include "tests/testing/warning_collector.h"
 
 namespace joblib::testing {
 namespace {
 
 using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // How many threads a loop really has.
 int ThreadsOfALoop(int) {
@@ -28,6 +31,16 @@ TEST(OpenMpTest, WorkersShareTheCpus) {
   Parallel parallel({.n_jobs = 2});
   EXPECT_THAT(parallel.map(MaxThreads, range(4)), Each(share));
   EXPECT_THAT(parallel.map(ThreadsOfALoop, range(4)), Each(share));
+}
+
+TEST(OpenMpTest, MultiprocessingIsWarnedOfItsRuntime) {
+  ThreadsOfALoop(0);  // Whose threads stay.
+  const WarningCollector warnings;
+  Parallel({.n_jobs = 2, .backend = "multiprocessing"})
+      .map([](int n) { return n; }, range(4));
+  if (omp_get_max_threads() > 1) {
+    EXPECT_THAT(warnings.messages(), ElementsAre(HasSubstr("libgomp")));
+  }
 }
 
 TEST(OpenMpTest, TheProgramsOwnLimitHolds) {

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "joblib/joblib.h"
 #include "native/thread.h"
+#include "tests/backends/process/backend_under_test.h"
 #include "tests/backends/process/children.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/shared_counters.h"
@@ -60,7 +61,7 @@ void ExpectThreeLate(const ParallelOptions& options, int n_starts) {
     }
   }
   ExpectUsable();
-  EXPECT_TRUE(Eventually([] { return Children().size() == 2; }));
+  EXPECT_TRUE(Eventually([] { return Children().size() == KeptWorkers(2); }));
 }
 
 TEST(TaskTimeoutTest, CostsTheLateTasksAlone) {
@@ -201,7 +202,7 @@ TEST(EndedEarlyTest, TheNextCallFindsAWholePool) {
     ExpectUsable();
     EXPECT_LT(Clock::now() - start, std::chrono::seconds(2));
   }
-  EXPECT_TRUE(Eventually([] { return Children().size() == 2; }));
+  EXPECT_TRUE(Eventually([] { return Children().size() == KeptWorkers(2); }));
 }
 
 }  // namespace

@@ -90,6 +90,7 @@ struct ChannelHeader {
   std::uint32_t depth;  // Of worker processes below one another.
   std::uint64_t nonce;
   std::uint64_t arena_bytes;  // Of each of the two.
+  std::uint32_t begin;        // Of both rings: where the first frame lies.
   // The process that exchanges it for 1 serves, no other one.
   std::atomic<std::uint32_t> claimed;
 

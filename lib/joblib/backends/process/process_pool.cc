@@ -1,6 +1,7 @@
 #include "joblib/backends/process/process_pool.h"
 
 #include <algorithm>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -46,6 +47,9 @@ bool ProcessPool::AddMember() {
   member.link = link;
   member.free_since = Clock::now();
   members_.push_back(std::move(member));
+  // What its buffer holds by itself would be printed by the child, too; on the
+  // thread that may have written it, which the keeper's is not.
+  if (options_.forks) std::cout.flush();
   Keeper::Get().Start(std::move(link), starter_);
   return true;
 }

@@ -12,6 +12,7 @@
 #include "native/affinity.h"
 #include "native/child_process.h"
 #include "native/main_hook.h"
+#include "native/worker_process.h"
 
 namespace joblib::internal {
 namespace {
@@ -39,6 +40,9 @@ WorkerStarter ProgramWorkerStarter(
   if (native::PinnedBy().has_value()) {
     for (const char* name : kPinning) Erase(&entries, name);
   }
+  Erase(&entries, native::kWorkerLocale);
+  entries.push_back(
+      absl::StrCat(native::kWorkerLocale, "=", surroundings->locale));
   for (const EnvironmentVariable& variable : environment) {
     Erase(&entries, variable.name);
     entries.push_back(absl::StrCat(variable.name, "=", variable.value));

@@ -32,7 +32,12 @@ class ReplyWriter final : public ByteSink {
  public:
   ReplyWriter(const Channel& channel, const BellPage& bells,
               const native::DescriptorSocket& socket, ResultPool* pool)
-      : channel_(channel), bells_(bells), socket_(socket), arrays_(pool) {}
+      : channel_(channel),
+        bells_(bells),
+        socket_(socket),
+        arrays_(pool),
+        head_(channel.header().begin),
+        tail_(head_) {}
 
   void Begin();
   ByteWriter& writer() { return *writer_; }
@@ -71,8 +76,8 @@ class ReplyWriter final : public ByteSink {
   const native::DescriptorSocket& socket_;
   const native::ForkMark mark_;
   OutgoingArrays arrays_;
-  std::uint32_t head_ = 0;  // Bytes of the ring written, in all.
-  std::uint32_t tail_ = 0;  // How many of them were read, when last looked.
+  std::uint32_t head_;  // Bytes of the ring written, in all.
+  std::uint32_t tail_;  // How many of them were read, when last looked.
   std::optional<ByteWriter> writer_;
   ReplyKind kind_ = ReplyKind::kDone;
   std::uint16_t flags_ = 0;

@@ -24,6 +24,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kInlineRoom = sizeof(Frame) + kMaxInline;
 
+struct {
+  std::atomic<std::uint32_t> seq{0}, position{0};
+} begin_at;
+
 std::uint64_t NewNonce() {
   std::random_device random;
   return std::uint64_t{random()} << 32 | random();
@@ -114,6 +118,11 @@ class WorkerLink::RequestSink final : public ByteSink {
   bool in_arena_ = false;
 };
 
+void WorkerLink::BeginAtForTest(std::uint32_t seq, std::uint32_t position) {
+  begin_at.seq.store(seq);
+  begin_at.position.store(position);
+}
+
 absl::Status WorkerLink::Open() {
   const absl::Status room = native::ChildProcess::HasRoomToStart();
   if (!room.ok()) return room;
@@ -123,6 +132,13 @@ absl::Status WorkerLink::Open() {
   auto ends = native::DescriptorSocket::Pair();
   if (!ends.ok()) return ends.status();
   channel_ = *std::move(channel);
+  sent_seq_ = published_ = begin_at.seq.load();
+  written_ = read_ = begin_at.position.load();
+  ChannelHeader& header = channel_.header();
+  header.claim.store(MakeClaim(sent_seq_, sent_seq_));
+  header.begin = written_;
+  header.head.store(read_);
+  header.tail.store(read_);
   returned_ = std::make_shared<ReturnedResults>(&channel_.header().results);
   socket_ = std::move(ends->first);
   workers_socket = std::move(ends->second);

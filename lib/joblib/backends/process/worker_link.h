@@ -79,6 +79,10 @@ class WorkerLink {
   // to start. Errors: RESOURCE_EXHAUSTED.
   absl::Status Open();
 
+  // Numbers and positions of links that open from here on begin there (tests:
+  // what is near to wrap). `position` is a multiple of 8.
+  static void BeginAtForTest(std::uint32_t seq, std::uint32_t position);
+
   // In a fork()ed worker alone.
   Channel TakeChannel() { return std::move(channel_); }
 

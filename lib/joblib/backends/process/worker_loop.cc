@@ -58,6 +58,7 @@ class WorkerLoop {
       : channel_(std::move(channel)),
         bells_(std::move(bells)),
         shared_(std::move(socket)),
+        position_(channel_.header().begin),
         task_config_(task_config),
         results_(&channel_.header().results),
         reply_(channel_, bells_, shared_.socket(), &results_),
@@ -298,11 +299,11 @@ class WorkerLoop {
   Channel channel_;
   BellPage bells_;
   WorkerSharedValues shared_;
+  std::uint32_t position_;  // Of the next request's frame.
   const TaskConfigFactory task_config_;
   ResultPool results_;
   ReplyWriter reply_;
   Waiter waiter_;
-  std::uint32_t position_ = 0;
 
   // Of the current call.
   const ShippedRunner* runner_ = nullptr;
@@ -353,6 +354,7 @@ void RunWorker(const native::WorkerStart& start,
   }
   absl::StatusOr<BellPage> bells = BellPage::Open(start.bells);
   if (!bells.ok()) Refuse(bells.status());
+  native::TakeWorkerLocale();
   if (native::GetEnv("JOBLIB_WORKER_WAIT_FOR_DEBUGGER").value_or("0") != "0") {
     native::WaitForDebugger();
   }
