@@ -158,8 +158,8 @@ TEST(HookProgramTest, AConstructorsChildIsNoWorker) {
 
 // It goes on to main(), as that of the program itself.
 TEST(HookProgramTest, AConstructorsForkIsNoWorker) {
-  const Result result = Execute({Program("hook_program_starter"), "run"},
-                                {"HOOK_STARTER=fork"});
+  const Result result =
+      Execute({Program("hook_program_starter"), "run"}, {"HOOK_STARTER=fork"});
   ExpectRuns(result);
   EXPECT_EQ(result.output, "hook_program: what?\n");
 }
