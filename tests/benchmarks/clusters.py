@@ -191,11 +191,13 @@ class Program:
 
 
 def measured(kind):
-    with tempfile.TemporaryDirectory() as folder, processes() as start:
-        engine = kind(start, folder)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        start = stack.enter_context(processes())
+        engine = stack.enter_context(contextlib.closing(kind(start, folder)))
         connecting = [sys.executable, "-c", engine.connecting]
         raw_connect = seconds_of(lambda: subprocess.run(connecting, check=True))
-        program = Program(engine.name)
+        program = stack.enter_context(contextlib.closing(Program(engine.name)))
 
         def joblib(n, **options):
             with parallel_config(engine.name):
@@ -213,8 +215,6 @@ def measured(kind):
             "raw_shared": seconds_of(lambda: engine.shared(SHARED)) / SHARED,
             "ours_shared": program.seconds("shared", SHARED) / SHARED,
         }
-        program.close()
-        engine.close()
     counters = {"%s_us" % name: 1e6 * s for name, s in microseconds.items()}
     counters.update(ours_ready_s=program.ready, raw_connect_s=raw_connect)
     return microseconds["ours_one"], counters

@@ -28,7 +28,7 @@ eventually() {
 # The second host. Its standard input tells that the wire is there.
 host_there() {
   hostname there
-  kept=$(mktemp -d)
+  kept=/mnt  # Not below home.
   mount -t tmpfs kept "$kept"
   base=$(dirname "$(dirname "$(readlink -f "$JOBLIB_PYTHON")")")
   mkdir "$kept/base" "$kept/engines"
@@ -89,7 +89,8 @@ Client('$address', timeout=$limit).wait_for_workers(1, timeout=$limit)"
   echo "$said"
   [ "$said" = "8 tasks on there: 67108864 bytes, sum 35184367894528, one memory" ] ||
     fail "the array arrived elsewhere, or as another one"
-  read -r worker _ </proc/$other/task/$other/children
+  worker=$(cut -d ' ' -f 1 /proc/$other/task/$other/children)
+  nsenter -t "$worker" -m true || fail "the second host has gone"
   eventually nothing_left_there "$worker" ||
     fail "left on the second host: $(left_there "$worker")"
 }

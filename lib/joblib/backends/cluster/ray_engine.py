@@ -116,7 +116,7 @@ class Engine:
         )
         client = self.name
 
-        def ray_run(batch, refs):
+        def ray_run(batch, refs=()):
             import pickle
             import sys
             import types
@@ -212,10 +212,10 @@ class Engine:
             [value for value, _ in values],
             alive,
         )
-        # A list: Ray would fetch a bare reference for every task.
-        ref = call["function"].remote(
-            pickle.dumps(batch), [stored for _, stored in values]
-        )
+        arguments = [pickle.dumps(batch)]
+        if values:  # A list: Ray would fetch a bare reference for every task.
+            arguments.append([stored for _, stored in values])
+        ref = call["function"].remote(*arguments)
         ended = asyncio.ensure_future(ref)
         self.under_way[ident] = (ref, ended, call)
         try:
