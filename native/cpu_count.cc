@@ -11,7 +11,6 @@
 #include "absl/base/attributes.h"
 #include "absl/base/const_init.h"
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -51,13 +50,13 @@ std::optional<int> RootCgroupLimit(const Machine& machine) {
   return ParseCfs(machine.cgroup_v1->quota, machine.cgroup_v1->period);
 }
 
-absl::Status NotAnInteger(std::string_view value) {
+CpuCountAnswer NotAnInteger(std::string_view value) {
   constexpr std::size_t kShown = 80;
-  return absl::InvalidArgumentError(
-      absl::StrCat("LOKY_MAX_CPU_COUNT must be an integer, not '",
-                   absl::Utf8SafeCEscape(value.substr(0, kShown)),
-                   value.size() > kShown ? "..." : "",
-                   "'. Set it to the number of CPUs to use, or unset it."));
+  return {.error = absl::StrCat(
+              "LOKY_MAX_CPU_COUNT must be an integer, not '",
+              absl::Utf8SafeCEscape(value.substr(0, kShown)),
+              value.size() > kShown ? "..." : "",
+              "'. Set it to the number of CPUs to use, or unset it.")};
 }
 
 // Of a test. Behind a flag: CpuCount is in the path of each call.
@@ -84,10 +83,9 @@ bool MultiprocessingIsOff() {
   return value.has_value() && ParsePythonInt(*value) == 0;
 }
 
-absl::StatusOr<CpuCountAnswer> CountCpus(
-    const Machine& machine,
-    const std::optional<std::string>& loky_max_cpu_count,
-    bool only_physical_cores) {
+CpuCountAnswer CountCpus(const Machine& machine,
+                         const std::optional<std::string>& loky_max_cpu_count,
+                         bool only_physical_cores) {
   const int os_count = std::max(machine.os_cpu_count.value_or(1), 1);
   int limit = os_count;
   for (const std::optional<int> other :
@@ -100,30 +98,28 @@ absl::StatusOr<CpuCountAnswer> CountCpus(
     limit = std::min(limit, *wish);
   }
   const int logical = std::max(limit, 1);
-  if (!only_physical_cores || limit < os_count) {
-    return CpuCountAnswer{.count = logical};
-  }
+  if (!only_physical_cores || limit < os_count) return {.count = logical};
 
-  absl::StatusOr<int> physical = machine.physical_cores.has_value()
-                                     ? *machine.physical_cores
-                                     : PhysicalCores();
-  if (physical.ok() && *physical < 1) {
-    physical = absl::UnavailableError(
-        absl::StrCat("found ", *physical, " physical cores < 1"));
+  CoreCount physical = machine.physical_cores.has_value()
+                           ? *machine.physical_cores
+                           : PhysicalCores();
+  if (physical.problem.empty() && physical.count < 1) {
+    physical.problem =
+        absl::StrCat("found ", physical.count, " physical cores < 1");
   }
-  if (physical.ok()) return CpuCountAnswer{.count = *physical};
-  return CpuCountAnswer{
+  if (physical.problem.empty()) return {.count = physical.count};
+  return {
       .count = logical,
       .warning = absl::StrCat(
           "Could not find the number of physical cores for the following "
           "reason:\n",
-          physical.status().message(),
+          physical.problem,
           "\nReturning the number of logical cores instead. You can silence "
-          "this warning by setting LOKY_MAX_CPU_COUNT to the number of cores "
-          "you want to use.")};
+          "this warning by setting LOKY_MAX_CPU_COUNT to the number of "
+          "cores you want to use.")};
 }
 
-absl::StatusOr<CpuCountAnswer> CpuCount(bool only_physical_cores) {
+CpuCountAnswer CpuCount(bool only_physical_cores) {
   return CountCpus(MachineForCount(), GetEnv("LOKY_MAX_CPU_COUNT"),
                    only_physical_cores);
 }

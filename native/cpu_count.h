@@ -1,8 +1,8 @@
 // How many processors this process may use, decided as joblib decides it.
 //
-//   absl::StatusOr<CpuCountAnswer> answer = CpuCount();
-//   if (!answer.ok()) ...  // LOKY_MAX_CPU_COUNT is no integer.
-//   n_jobs = answer->count;
+//   CpuCountAnswer answer = CpuCount();
+//   if (!answer.error.empty()) ...  // LOKY_MAX_CPU_COUNT is no integer.
+//   n_jobs = answer.count;
 //
 // The count is the least of what the system has, what the affinity mask and the
 // cgroups above this process allow, and LOKY_MAX_CPU_COUNT; at least 1.
@@ -10,13 +10,15 @@
 //
 // Thread-safety: any thread may call any function at any time, in the child of
 // a fork() too.
+//
+// Errors are text, without absl::Status: that would be all that a small program
+// for WebAssembly has of it, and weigh more than the rest of this.
 #ifndef JOBLIB_NATIVE_CPU_COUNT_H_
 #define JOBLIB_NATIVE_CPU_COUNT_H_
 
 #include <optional>
 #include <string>
-
-#include "absl/status/statusor.h"
+#include <utility>
 
 namespace joblib::native {
 
@@ -25,6 +27,18 @@ namespace joblib::native {
 struct CfsFiles {
   std::string quota = {};
   std::string period = {};
+};
+
+// A number of cores (0 and below: nonsense was found), or why there is none.
+struct CoreCount {
+  CoreCount(int n) : count(n) {}  // NOLINT(google-explicit-constructor)
+  static CoreCount Unknown(std::string why) {
+    CoreCount none(0);
+    none.problem = std::move(why);
+    return none;
+  }
+  int count;
+  std::string problem;  // Empty: there is a count.
 };
 
 // What a machine says of its processors. A field left unset sets no limit.
@@ -37,10 +51,9 @@ struct Machine {
   std::optional<std::string> cgroup_v2 = {};
   // /sys/fs/cgroup/cpu/cpu.cfs_*_us; counts only where cgroup_v2 is unset.
   std::optional<CfsFiles> cgroup_v1 = {};
-  // A count (0 and below: nonsense was found) or why there is none; the error's
-  // message is the reason in the warning. Unset: PhysicalCores() is asked when,
-  // and only when, the answer depends on it.
-  std::optional<absl::StatusOr<int>> physical_cores = {};
+  // Its problem is the reason in the warning. Unset: PhysicalCores() is asked
+  // when, and only when, the answer depends on it.
+  std::optional<CoreCount> physical_cores = {};
 };
 
 struct CpuCountAnswer {
@@ -49,16 +62,16 @@ struct CpuCountAnswer {
   // that of logical ones; else empty. It comes with each such answer: joblib
   // itself warns at the first one only.
   std::string warning = {};
+  // LOKY_MAX_CPU_COUNT is not what Python's int() takes; else empty.
+  std::string error = {};
 };
 
 // The count for `machine`, where LOKY_MAX_CPU_COUNT is `loky_max_cpu_count`
 // (unset: not in the environment). With `only_physical_cores` hyperthreads of
 // one core count once, but a limit below the system's count wins, as in joblib.
-// Errors: INVALID_ARGUMENT if the variable is not what Python's int() takes.
-absl::StatusOr<CpuCountAnswer> CountCpus(
-    const Machine& machine,
-    const std::optional<std::string>& loky_max_cpu_count,
-    bool only_physical_cores);
+CpuCountAnswer CountCpus(const Machine& machine,
+                         const std::optional<std::string>& loky_max_cpu_count,
+                         bool only_physical_cores);
 
 // Whether JOBLIB_MULTIPROCESSING is 0: then joblib starts neither processes nor
 // threads.
@@ -69,7 +82,7 @@ bool MultiprocessingIsOff();
 // asks that, and once, as it is not for each call. About 0.6 us; once a second,
 // when the system's files are read again, 0.2 ms. The first count of physical
 // cores takes some milliseconds more.
-absl::StatusOr<CpuCountAnswer> CpuCount(bool only_physical_cores = false);
+CpuCountAnswer CpuCount(bool only_physical_cores = false);
 
 // Reads everything but physical_cores: the system's files below `root` ("" is
 // the machine itself), the mask of the calling thread. Where an OpenMP runtime
@@ -80,8 +93,8 @@ Machine ReadMachine(const std::string& root = "");
 Machine CurrentMachine();
 
 // The number of physical cores, from hwloc. The topology is loaded at the first
-// call and never again. Errors: UNAVAILABLE, why hwloc failed or is not there.
-absl::StatusOr<int> PhysicalCores();
+// call and never again.
+CoreCount PhysicalCores();
 
 // Every CpuCount() of this process answers for `machine` from here on; nullopt
 // is the real machine again.

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "native/affinity.h"
 #include "native/cgroup_quota.h"
@@ -30,10 +29,9 @@ ProcessorLimits ReadLimits() {
   // Unlimited, but by the files: CountCpus knows what they mean together.
   machine.os_cpu_count = kMaxCpus;
   machine.affinity.reset();
-  const auto limit = CountCpus(machine, std::nullopt, false);
-  return {
-      .os_cpu_count = os_count.value_or(0),
-      .cgroup_limit = limit.ok() && limit->count < kMaxCpus ? limit->count : 0};
+  const int limit = CountCpus(machine, std::nullopt, false).count;
+  return {.os_cpu_count = os_count.value_or(0),
+          .cgroup_limit = limit < kMaxCpus ? limit : 0};
 }
 
 std::int64_t SteadyNanoseconds() {
@@ -43,10 +41,10 @@ std::int64_t SteadyNanoseconds() {
 
 constinit RecentLimits recent_limits(&ReadLimits, &SteadyNanoseconds);
 
-absl::StatusOr<int> LoadPhysicalCores() {
+CoreCount LoadPhysicalCores() {
   hwloc_topology_t topology;
   if (hwloc_topology_init(&topology) != 0) {
-    return absl::UnavailableError(
+    return CoreCount::Unknown(
         absl::StrCat("hwloc_topology_init: ", std::strerror(errno)));
   }
   // Cores alone, all of them: a mask that leaves any out has been the answer
@@ -60,13 +58,11 @@ absl::StatusOr<int> LoadPhysicalCores() {
                                HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |
                                HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS |
                                HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS);
-  absl::StatusOr<int> cores;
-  if (hwloc_topology_load(topology) == 0) {
-    cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-  } else {
-    cores = absl::UnavailableError(
-        absl::StrCat("hwloc_topology_load: ", std::strerror(errno)));
-  }
+  const CoreCount cores =
+      hwloc_topology_load(topology) == 0
+          ? hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE)
+          : CoreCount::Unknown(
+                absl::StrCat("hwloc_topology_load: ", std::strerror(errno)));
   hwloc_topology_destroy(topology);
   return cores;
 }
@@ -100,8 +96,8 @@ Machine CurrentMachine() {
   return machine;
 }
 
-absl::StatusOr<int> PhysicalCores() {
-  static const auto& cores = *new absl::StatusOr<int>(LoadPhysicalCores());
+CoreCount PhysicalCores() {
+  static const auto& cores = *new CoreCount(LoadPhysicalCores());
   return cores;
 }
 

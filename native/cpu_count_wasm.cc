@@ -9,6 +9,6 @@ Machine ReadMachine(const std::string& /*root*/) {
 
 Machine CurrentMachine() { return ReadMachine(); }
 
-absl::StatusOr<int> PhysicalCores() { return 1; }
+CoreCount PhysicalCores() { return 1; }
 
 }  // namespace joblib::native

@@ -26,6 +26,6 @@ Machine ReadMachine(const std::string& /*root*/) {
 
 Machine CurrentMachine() { return ReadMachine(); }
 
-absl::StatusOr<int> PhysicalCores() { return LogicalCores(); }
+CoreCount PhysicalCores() { return LogicalCores(); }
 
 }  // namespace joblib::native

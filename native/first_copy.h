@@ -20,6 +20,9 @@
 #include "absl/status/statusor.h"
 
 #ifdef __ELF__
+#define JOBLIB_MAY_HAVE_COPIES true
+// Of the table: other copies ask for it, even if nobody here does.
+#define JOBLIB_COPY_USED __attribute__((used))
 // At namespace scope, in a .cc file. `symbol`: of a constant with C linkage and
 // hidden visibility, marked as used.
 #define JOBLIB_COPY_NOTE(name, symbol, version)            \
@@ -31,6 +34,8 @@
       "\"\n4: .balign 4\n"                                 \
       ".popsection\n");
 #else
+#define JOBLIB_MAY_HAVE_COPIES false
+#define JOBLIB_COPY_USED
 #define JOBLIB_COPY_NOTE(name, symbol, version)
 #endif
 

@@ -6,6 +6,7 @@
 #include "joblib/backends/platform.h"
 #include "joblib/core/backend_registry.h"
 #include "joblib/core/n_jobs.h"
+#include "joblib/core/setting.h"
 #include "joblib/core/thread_state.h"
 #include "joblib/cpu_count.h"
 #include "joblib/parallel/backend_choice.h"
@@ -27,6 +28,7 @@ ActiveBackend Active() {
 
 void register_parallel_backend(const std::string& name, BackendFactory factory,
                                bool make_default) {
+  internal::ExpectWorkers();
   internal::Registry().Register(name, std::move(factory), make_default);
 }
 

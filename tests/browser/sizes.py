@@ -10,7 +10,7 @@ OTHER_FILES = (".d.mts", "package.json", "README.md")
 
 # What, its folder, what is left out of it, at most so many kB if it is held.
 TABLE = [
-    ("one Parallel call, plain", SQUARES, "/threads/", 105),
+    ("one Parallel call, plain", SQUARES, "/threads/", 65),
     ("one Parallel call, threads", SQUARES, "/plain/", None),
     ("demo, plain", DEMO, "/threads/", 200),
     ("demo, threads", DEMO, "/plain/", None),

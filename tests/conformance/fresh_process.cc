@@ -5,10 +5,10 @@
 #include <thread>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/builtin_backends.h"
+#include "joblib/core/setting.h"
 #include "native/cpu_count.h"
 #include "native/environment.h"
 
@@ -35,9 +35,9 @@ std::optional<int> ToInt(const Json* number) {
   return static_cast<int>(number->integer());
 }
 
-absl::StatusOr<int> ToPhysicalCores(const Json& cores) {
+native::CoreCount ToPhysicalCores(const Json& cores) {
   // "error": joblib's lscpu could not be run.
-  if (cores.is_text()) return absl::UnavailableError("no lscpu");
+  if (cores.is_text()) return native::CoreCount::Unknown("no lscpu");
   return static_cast<int>(cores.integer());
 }
 
@@ -70,6 +70,7 @@ FreshProcess::FreshProcess(const Json& env, const Json& machine,
   if (!machine.is_null()) native::SetMachineForTest(ToMachine(machine));
   if (platform == internal::OwnPlatform()) platform.reset();
   internal::PretendPlatformForTest(platform);
+  internal::ExpectWorkers();  // Of a platform that has more than this one.
   internal::ResetRegistryForTest();
 }
 

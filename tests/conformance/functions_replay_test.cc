@@ -57,7 +57,14 @@ void ReplayPreDispatch(const Case& c) {
 void ReplayMemorySize(const Case& c) {
   for (const Json& text : c.scenario["texts"].items()) {
     SCOPED_TRACE(text.ToString());
-    ExpectOutcome(internal::ParseByteSize(text.text()), c.expect[text.text()]);
+    std::string why;
+    const std::optional<std::int64_t> size =
+        internal::ParseByteSize(text.text(), &why);
+    if (size.has_value()) {
+      ExpectOutcome(*size, c.expect[text.text()]);
+    } else {
+      ExpectOutcome(absl::InvalidArgumentError(why), c.expect[text.text()]);
+    }
   }
 }
 

@@ -49,7 +49,15 @@ def _in_mode(mode):
 # optimization over all files a tenth. Not with threads: there -fwasm-exceptions,
 # with -flto or without, lets `...` alone catch anything (Emscripten 3.1.6, seen
 # with a program of ten lines); -flto with -fexceptions catches as it should.
-_SMALL_COMPILE = ["-fwasm-exceptions", "-flto"]
+_SMALL_COMPILE = [
+    "-fwasm-exceptions",
+    "-flto",
+    # What no one calls of a class goes, too; and no one waits for a static.
+    "-fvisibility=hidden",
+    "-fwhole-program-vtables",
+    "-fvirtual-function-elimination",
+    "-fno-threadsafe-statics",
+]
 _SMALL_LINK = ["-fwasm-exceptions", "-flto", "-Oz"]
 _NOT_OPT = [with_feature_set(not_features = ["opt"])]
 

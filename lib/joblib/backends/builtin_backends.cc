@@ -19,22 +19,19 @@ namespace {
 std::atomic<BackendRegistry*> the_registry{nullptr};
 
 template <class B>
-BackendFactory Factory() {
-  return [](const BackendParams& params) {
-    auto backend = std::make_shared<B>();
-    BackendAccess::SetParams(*backend, params);
-    return backend;
-  };
+std::shared_ptr<ParallelBackendBase> Make(const BackendParams& params) {
+  auto backend = std::make_shared<B>();
+  BackendAccess::SetParams(*backend, params);
+  return backend;
 }
 
 BackendRegistry* NewRegistry() {
   auto* registry = new BackendRegistry;
-  registry->Register("sequential", Factory<SequentialBackend>(), false);
-  registry->Register("threading", Factory<ThreadingBackend>(), true);
+  registry->Register("sequential", &Make<SequentialBackend>, false);
+  registry->Register("threading", &Make<ThreadingBackend>, true);
   if (ProcessesAvailable()) {
-    registry->Register("multiprocessing", Factory<MultiprocessingBackend>(),
-                       false);
-    registry->Register("loky", Factory<LokyBackend>(), true);
+    registry->Register("multiprocessing", &Make<MultiprocessingBackend>, false);
+    registry->Register("loky", &Make<LokyBackend>, true);
   }
   return registry;
 }

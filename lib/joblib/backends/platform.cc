@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "joblib/core/first_copy.h"
 #include "joblib/core/warning.h"
 #include "native/affinity.h"
@@ -61,14 +60,11 @@ JOBLIB_COPY_OF("process_kind", ProcessKindOf, joblib_copy_process_kind,
 
 int CpuCount(bool only_physical_cores) {
   if (MultiprocessingIsOff()) return 1;
-  const absl::StatusOr<native::CpuCountAnswer> answer =
-      native::CpuCount(only_physical_cores);
-  if (!answer.ok()) {
-    throw std::invalid_argument(std::string(answer.status().message()));
-  }
-  WarnOnce(warned_of_cores, answer->warning);
+  const native::CpuCountAnswer answer = native::CpuCount(only_physical_cores);
+  if (!answer.error.empty()) throw std::invalid_argument(answer.error);
+  WarnOnce(warned_of_cores, answer.warning);
   WarnOnce(warned_of_affinity, native::AffinityWarning());
-  return answer->count;
+  return answer.count;
 }
 
 Platform OwnPlatform() {

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -17,12 +16,12 @@ namespace {
 // More of a text than this helps nobody to find it again.
 constexpr std::size_t kMaxQuotedCharacters = 200;
 
-absl::Status InvalidSize(std::string_view text, std::string_view hint = "") {
+std::string InvalidSize(std::string_view text, std::string_view hint = "") {
   const std::string_view quoted = PythonPrefix(text, kMaxQuotedCharacters);
-  return absl::InvalidArgumentError(absl::StrCat(
+  return absl::StrCat(
       "Invalid literal for size give: ", quoted,
       quoted.size() < text.size() ? "..." : "",
-      " (type <class 'str'>) should be alike '10G', '500M', '50K'.", hint));
+      " (type <class 'str'>) should be alike '10G', '500M', '50K'.", hint);
 }
 
 // Reads digits, with single underscores between them, off the front of `text`
@@ -90,18 +89,24 @@ double BytesOfUnit(char unit) {
 
 }  // namespace
 
-absl::StatusOr<std::int64_t> ParseByteSize(std::string_view text) {
+std::optional<std::int64_t> ParseByteSize(std::string_view text,
+                                          std::string* why) {
   double number = 0;
   if (text.empty() || BytesOfUnit(text.back()) == 0 ||
       !PythonFloat(text.substr(0, text.size() - 1), number) ||
       std::isnan(number)) {
-    return InvalidSize(text);
+    *why = InvalidSize(text);
+    return std::nullopt;
   }
   const double size = std::trunc(number * BytesOfUnit(text.back()));
-  if (size < 0) return InvalidSize(text, " A size cannot be negative.");
+  if (size < 0) {
+    *why = InvalidSize(text, " A size cannot be negative.");
+    return std::nullopt;
+  }
   constexpr double kTooLarge = 9223372036854775808.0;  // 2**63
   if (size >= kTooLarge) {
-    return InvalidSize(text, " The largest size is '8589934591G'.");
+    *why = InvalidSize(text, " The largest size is '8589934591G'.");
+    return std::nullopt;
   }
   return static_cast<std::int64_t>(size);
 }

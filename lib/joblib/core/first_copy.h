@@ -12,11 +12,11 @@
 #include "native/first_copy.h"
 
 // At namespace scope, in a .cc file: this copy's table.
-#define JOBLIB_COPY_OF(name, type, symbol, ...)                    \
-  extern "C" {                                                     \
-  __attribute__((visibility("hidden"))) extern const type symbol;  \
-  __attribute__((used)) constinit const type symbol = __VA_ARGS__; \
-  }                                                                \
+#define JOBLIB_COPY_OF(name, type, symbol, ...)                   \
+  extern "C" {                                                    \
+  __attribute__((visibility("hidden"))) extern const type symbol; \
+  JOBLIB_COPY_USED constinit const type symbol = __VA_ARGS__;     \
+  }                                                               \
   JOBLIB_COPY_NOTE("joblib." name, #symbol, JOBLIB_VERSION)
 
 namespace joblib::internal {
@@ -25,8 +25,14 @@ namespace joblib::internal {
 const void* FindFirstCopy(const char* name, const void* own);
 
 template <class Table>
-const Table& FirstCopy(const char* name, const Table& own) {
-  return *static_cast<const Table*>(FindFirstCopy(name, &own));
+constexpr const Table& FirstCopy([[maybe_unused]] const char* name,
+                                 const Table& own) {
+  // Where there is one copy, the linker sees through: what it never calls goes.
+  if constexpr (JOBLIB_MAY_HAVE_COPIES) {
+    return *static_cast<const Table*>(FindFirstCopy(name, &own));
+  } else {
+    return own;
+  }
 }
 
 }  // namespace joblib::internal

@@ -21,7 +21,7 @@ int TruncatedNJobs(const NJobs& n_jobs) {
   return static_cast<int>(value);
 }
 
-int ResolveNJobs(const NJobs& n_jobs, const std::function<int()>& n_cpus) {
+int ResolveNJobs(const NJobs& n_jobs, int (*n_cpus)()) {
   if (!n_jobs.has_value()) return 1;
   const int n = TruncatedNJobs(n_jobs);
   if (n == 0) {

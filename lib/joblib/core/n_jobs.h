@@ -3,8 +3,6 @@
 #ifndef JOBLIB_CORE_N_JOBS_H_
 #define JOBLIB_CORE_N_JOBS_H_
 
-#include <functional>
-
 #include "joblib/core/setting.h"
 
 namespace joblib::internal {
@@ -16,7 +14,7 @@ int TruncatedNJobs(const NJobs& n_jobs);
 // Negative values count back from n_cpus: -1 is all of them, -2 all but one, at
 // least 1; None (or unset) is 1. Throws std::invalid_argument for 0.
 // `n_cpus` is asked only where it matters.
-int ResolveNJobs(const NJobs& n_jobs, const std::function<int()>& n_cpus);
+int ResolveNJobs(const NJobs& n_jobs, int (*n_cpus)());
 
 }  // namespace joblib::internal
 

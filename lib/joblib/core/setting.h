@@ -45,6 +45,11 @@ concept AnyText = std::is_convertible_v<T, std::string> &&
 template <class T>
 concept AnyBackend = std::is_convertible_v<T*, ParallelBackendBase*>;
 
+// A program that brings a backend of its own may have several workers on any
+// platform: names what their calls need (parallel/call_runner.h), so that the
+// linker takes it along.
+void ExpectWorkers();
+
 // What each kind of field takes as a value. The converting constructors make
 // the fields' spelling; concepts keep copies out of them.
 // NOLINTBEGIN(google-explicit-constructor,bugprone-forwarding-reference-overload)
@@ -58,7 +63,9 @@ struct BackendChoice {
   template <AnyText S>
   BackendChoice(S&& name) : name(std::forward<S>(name)) {}
   template <AnyBackend D>
-  BackendChoice(std::shared_ptr<D> instance) : instance(std::move(instance)) {}
+  BackendChoice(std::shared_ptr<D> instance) : instance(std::move(instance)) {
+    ExpectWorkers();
+  }
   std::string name;                               // Where `instance` is null.
   std::shared_ptr<ParallelBackendBase> instance;  // Shared with the caller.
 };

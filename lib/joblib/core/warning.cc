@@ -18,8 +18,8 @@ ABSL_CONST_INIT absl::Mutex mu(absl::kConstInit);
 std::shared_ptr<const WarningHandler>* handler ABSL_GUARDED_BY(mu) = nullptr;
 
 void PrintWarning(const Warning& warning) {
-  std::fprintf(stderr, "%s: %s\n", warning.category.c_str(),
-               warning.message.c_str());
+  const std::string line = warning.category + ": " + warning.message + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 WarningHandler SetHandler(WarningHandler new_handler) {

@@ -109,11 +109,10 @@ std::optional<std::int64_t> MaxNbytesOf(const Setting<IntegerOrText>& setting) {
         absl::StrCat("max_nbytes must be at least 0, got: ", value.number,
                      ". Use joblib::none to have no argument memory-mapped."));
   }
-  const absl::StatusOr<std::int64_t> bytes = ParseByteSize(value.text);
-  if (!bytes.ok()) {
-    throw std::invalid_argument(std::string(bytes.status().message()));
-  }
-  return *bytes;
+  std::string why;
+  const std::optional<std::int64_t> bytes = ParseByteSize(value.text, &why);
+  if (!bytes.has_value()) throw std::invalid_argument(why);
+  return bytes;
 }
 
 void CheckMmapMode(const std::optional<std::string>& mode) {

@@ -12,7 +12,7 @@
 #include "joblib/core/task.h"
 #include "joblib/core/warning.h"
 #include "joblib/parallel/call_reporter.h"
-#include "joblib/parallel/dispatcher.h"
+#include "joblib/parallel/call_runner.h"
 #include "joblib/parallel/parallel_state.h"
 #include "joblib/parallel/trace_file.h"
 #include "native/thread.h"
@@ -32,17 +32,17 @@ void EndSession(ParallelState& state) noexcept {
   try {
     state.EndSession();
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "joblib: the end of a session failed: %s\n", e.what());
+    WarnQuietly(absl::StrCat("The end of a session failed: ", e.what()));
   }
 }
 
 struct Call::Parts {
   std::shared_ptr<ParallelState> state;
-  CallPlan plan;  // Moved into the dispatcher.
+  CallPlan plan;  // Moved into the runner.
   std::int64_t n_tasks;
   bool sequential;
   bool ended = false;
-  std::shared_ptr<Dispatcher> dispatcher;
+  std::shared_ptr<CallRunner> runner;
   std::int64_t process = 0;  // Of a generator: where it was made.
 
   // The tasks run in the process that this one was forked from, and their locks
@@ -68,7 +68,7 @@ Call::~Call() {
     static_cast<void>(parts_.release());
     return;
   }
-  if (parts_->dispatcher != nullptr) parts_->dispatcher->Close();
+  if (parts_->runner != nullptr) parts_->runner->Close();
   parts_->state->EndCall(/*failed=*/true);
 }
 
@@ -80,20 +80,19 @@ void Call::Start(std::shared_ptr<TaskSource> source) {
       parts.plan.return_as == ReturnAs::kGeneratorUnordered) {
     parts.process = native::ProcessId();
   }
-  parts.dispatcher =
-      std::make_shared<Dispatcher>(std::move(parts.plan), std::move(source));
-  parts.dispatcher->Start();
+  parts.runner = Runners().make(std::move(parts.plan), std::move(source));
+  parts.runner->Start();
 }
 
 void Call::Run(std::shared_ptr<TaskSource> source) {
   Start(std::move(source));
-  parts_->dispatcher->Wait();
+  parts_->runner->Wait();
   End();
 }
 
 Call::Missing Call::RunForOutcomes(std::shared_ptr<TaskSource> source) {
   Start(std::move(source));
-  Dispatcher::Outcomes outcomes = parts_->dispatcher->WaitForOutcomes();
+  CallRunner::Outcomes outcomes = parts_->runner->WaitForOutcomes();
   End();
   return {std::move(outcomes.missing), outcomes.read, outcomes.memory_in_use};
 }
@@ -105,8 +104,8 @@ bool Call::Next(TaskBlock** block, std::uint32_t* begin, std::uint32_t* end) {
         "process, which alone can read their results. Make the call again "
         "here.");
   }
-  Dispatcher::Results results;
-  if (!parts_->dispatcher->Next(&results)) return false;
+  CallRunner::Results results;
+  if (!parts_->runner->Next(&results)) return false;
   *block = results.block;
   *begin = results.begin;
   *end = results.end;

@@ -22,7 +22,6 @@
 
 namespace joblib::internal {
 
-class Dispatcher;
 class ParallelState;
 struct SequentialWatch;
 

@@ -19,6 +19,10 @@ namespace joblib::internal {
 
 struct CallPlan {
   using Duration = std::chrono::steady_clock::duration;
+  static Duration ToDuration(double seconds) {
+    return std::chrono::duration_cast<Duration>(
+        std::chrono::duration<double>(seconds));
+  }
 
   ReturnAs return_as = ReturnAs::kList;
   std::shared_ptr<ParallelBackendBase> backend;

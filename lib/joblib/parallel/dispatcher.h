@@ -11,8 +11,7 @@
 // One thread reads at a time, under a flag and not under the lock: whoever
 // finishes a batch meanwhile leaves a wish and goes on working.
 //
-// Thread-safety: as BatchReceiver; Start, Wait, Next and Close on the calling
-// thread.
+// Thread-safety: as BatchReceiver and CallRunner.
 #ifndef JOBLIB_PARALLEL_DISPATCHER_H_
 #define JOBLIB_PARALLEL_DISPATCHER_H_
 
@@ -36,6 +35,7 @@
 #include "joblib/core/call_control.h"
 #include "joblib/parallel/call_plan.h"
 #include "joblib/parallel/call_reporter.h"
+#include "joblib/parallel/call_runner.h"
 #include "joblib/parallel/input_window.h"
 #include "joblib/parallel/task_source.h"
 #include "joblib/parallel/trace_file.h"
@@ -43,35 +43,17 @@
 
 namespace joblib::internal {
 
-class Dispatcher final : public BatchReceiver {
+class Dispatcher final : public BatchReceiver, public CallRunner {
  public:
   Dispatcher(CallPlan plan, std::shared_ptr<TaskSource> source);
   ~Dispatcher() override;
 
-  // Reads and submits the first window.
-  void Start();
-
-  // Until every task has ended and none of the call is alive on another thread
-  // (but for the tasks that a timeout leaves behind). Throws the call's error.
-  void Wait();
-  // For ReturnAs::kOutcomes: never throws for a task.
-  struct Outcomes {
-    std::exception_ptr missing;  // The error of the tasks that did not end.
-    std::int64_t read = 0;       // Tasks read from the input.
-    bool memory_in_use = false;  // By tasks that a timeout left behind.
-  };
-  Outcomes WaitForOutcomes();
-
-  // The results that are ready: [begin, end) of `block`, which stay there until
-  // the next call. False at the end. Throws the call's error.
-  struct Results {
-    TaskBlock* block;
-    std::uint32_t begin, end;
-  };
-  bool Next(Results* results);
-  // Ends a stream, whether it is at its end or not; warns as joblib does of
-  // what was not used. Never throws.
-  void Close();
+  // CallRunner:
+  void Start() override;
+  void Wait() override;
+  Outcomes WaitForOutcomes() override;
+  bool Next(Results* results) override;
+  void Close() override;
 
   // BatchReceiver:
   std::size_t BatchSize(const BatchState& batch) override;
@@ -200,8 +182,8 @@ class Dispatcher final : public BatchReceiver {
   const bool stream_;  // Results are taken one by one.
   const bool caller_reads_;  // Nobody else may read the input.
   const bool caller_helps_;
-  const bool each_task_;   // Start and end of each task are of interest.
-  const bool asymmetric_;  // As above, if a batch is worth it.
+  const bool each_task_;        // Start and end of each task are of interest.
+  const bool asymmetric_;       // As above, if a batch is worth it.
   bool caller_drives_ = false;  // From Start on: see BackendCall.
   const TaskContext* const caller_task_;
   native::Parker caller_;

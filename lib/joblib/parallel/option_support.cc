@@ -1,12 +1,12 @@
 #include "joblib/parallel/option_support.h"
 
-#include <array>
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <typeinfo>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "joblib/backends/builtin_backends.h"
 #include "joblib/backends/builtin_clusters.h"
 #include "joblib/core/type_name.h"
@@ -19,9 +19,9 @@ struct Support {
   bool (*is)(const ParallelBackendBase&);
   bool max_retries;
   bool inner_max_num_threads;
-  std::vector<std::string> params;
+  std::string_view params[9];  // The rest is empty.
   // Known, but the backend itself refuses it when it starts.
-  std::string refused_param = {};
+  std::string_view refused_param = {};
 };
 
 template <class B>
@@ -29,29 +29,25 @@ bool Is(const ParallelBackendBase& backend) {
   return typeid(backend) == typeid(B);
 }
 
-const std::array<Support, 6>& Table() {
-  static const auto* const table = new std::array<Support, 6>{{
-      {Is<SequentialBackend>, false, false, {}},
-      {Is<ThreadingBackend>, false, false, {"caller_runs"}},
-      {Is<LokyBackend>,
-       true,
-       true,
-       {"idle_worker_timeout", "initializer"},
-       "timeout"},
-      {Is<MultiprocessingBackend>, true, false, {}},
-      {IsDask,
-       true,
-       false,
-       {"scheduler_host", "wait_for_workers_timeout", "connect_timeout",
-        "python", "resources", "priority", "workers", "retries",
-        "allow_other_workers"}},
-      {IsRay, true, false, {"ray_remote_args", "connect_timeout", "python"}},
-  }};
-  return *table;
-}
+constexpr Support kTable[] = {
+    {Is<SequentialBackend>, false, false, {}},
+    {Is<ThreadingBackend>, false, false, {"caller_runs"}},
+    {Is<LokyBackend>,
+     true,
+     true,
+     {"idle_worker_timeout", "initializer"},
+     "timeout"},
+    {Is<MultiprocessingBackend>, true, false, {}},
+    {IsDask,
+     true,
+     false,
+     {"scheduler_host", "wait_for_workers_timeout", "connect_timeout", "python",
+      "resources", "priority", "workers", "retries", "allow_other_workers"}},
+    {IsRay, true, false, {"ray_remote_args", "connect_timeout", "python"}},
+};
 
 const Support* Find(const ParallelBackendBase& backend) {
-  for (const Support& support : Table()) {
+  for (const Support& support : kTable) {
     if (support.is(backend)) return &support;
   }
   return nullptr;  // A user's own: it knows its options best.
@@ -61,6 +57,21 @@ void WarnOfOption(const std::string& option, const ParallelBackendBase& backend,
                   const std::string& why) {
   Warn(absl::StrCat("The backend class '", ClassNameOf(backend),
                     "' does not support ", option, ": ", why));
+}
+
+bool Knows(const Support& support, const std::string& name) {
+  return name == support.refused_param ||
+         std::find(std::begin(support.params), std::end(support.params),
+                   name) != std::end(support.params);
+}
+
+std::string ParamsOf(const Support& support) {
+  std::string text;
+  for (const std::string_view param : support.params) {
+    if (param.empty()) break;
+    absl::StrAppend(&text, text.empty() ? "'" : ", '", param, "'");
+  }
+  return text.empty() ? "none at all." : text + ".";
 }
 
 }  // namespace
@@ -88,16 +99,10 @@ void WarnOfUnknownParams(const BackendParams& params,
   const Support* const support = Find(backend);
   if (support == nullptr) return;
   for (const auto& [name, value] : params) {
-    bool known = name == support->refused_param;
-    for (const std::string& other : support->params) known |= name == other;
-    if (known) continue;
-    Warn(absl::StrCat(
-        "The backend class '", ClassNameOf(backend), "' has no parameter '",
-        name, "'; it will not be used. ",
-        support->params.empty()
-            ? "It has none at all."
-            : absl::StrCat("It has '", absl::StrJoin(support->params, "', '"),
-                           "'.")));
+    if (Knows(*support, name)) continue;
+    Warn(absl::StrCat("The backend class '", ClassNameOf(backend),
+                      "' has no parameter '", name,
+                      "'; it will not be used. It has ", ParamsOf(*support)));
   }
 }
 

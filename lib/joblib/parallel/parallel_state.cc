@@ -9,63 +9,15 @@
 #include "absl/strings/str_cat.h"
 #include "joblib/backends/builtin_backends.h"
 #include "joblib/core/backend_access.h"
+#include "joblib/core/number_text.h"
 #include "joblib/core/outcome.h"
-#include "joblib/core/pre_dispatch.h"
-#include "joblib/core/python_repr.h"
-#include "joblib/core/thread_state.h"
 #include "joblib/core/type_name.h"
 #include "joblib/core/verbosity.h"
 #include "joblib/core/warning.h"
 #include "joblib/parallel/call_reporter.h"
+#include "joblib/parallel/call_runner.h"
 
 namespace joblib::internal {
-namespace {
-
-CallPlan::Duration ToDuration(double seconds) {
-  return std::chrono::duration_cast<CallPlan::Duration>(
-      std::chrono::duration<double>(seconds));
-}
-
-// In tasks, or unset for "all".
-std::optional<std::int64_t> PreDispatch(const IntegerOrText& option,
-                                        int n_jobs) {
-  std::int64_t n = option.number;
-  if (option.is_text) {
-    if (option.text == "all") return std::nullopt;
-    if (option.text == kDefaultPreDispatch) return std::int64_t{2} * n_jobs;
-    const absl::StatusOr<std::int64_t> value =
-        EvaluatePreDispatch(option.text, n_jobs);
-    if (!value.ok()) {
-      throw std::invalid_argument(std::string(value.status().message()));
-    }
-    n = *value;
-  }
-  if (n < 1) {
-    throw std::invalid_argument(
-        absl::StrCat("pre_dispatch must let at least one task be read, got: ",
-                     option.is_text ? PythonRepr(std::string_view(option.text))
-                                    : PythonRepr(option.number),
-                     option.is_text ? absl::StrCat(" = ", n) : "",
-                     ". Use a number from 1 on, 'all' or an expression like "
-                     "'2 * n_jobs'."));
-  }
-  return n;
-}
-
-// The configuration of the tasks: joblib's nested backend, nothing else.
-ConfigRef TaskConfig(const ParallelBackendBase& backend) {
-  auto [nested, n_jobs] = backend.get_nested_backend();
-  const int level = backend.nesting_level() + 1;
-  if (nested == nullptr && n_jobs.is_none()) return DefaultTaskConfig(level);
-  if (nested == nullptr) nested = DefaultNestedBackend(level);
-  BackendAccess::SetLevelIfUnset(*nested, level);
-  auto config = std::make_unique<Config>();
-  config->backend = std::move(nested);
-  config->n_jobs = std::move(n_jobs);
-  return ConfigRef(config.release());
-}
-
-}  // namespace
 
 ParallelState::ParallelState(const ParallelOptions& options)
     : resolved_(Resolve(options, *ActiveConfig())), used_(resolved_.backend) {}
@@ -80,11 +32,11 @@ int ParallelState::Initialize() {
     used_ = std::move(sequential);
   }
   if (r.timeout.has_value() && !used_->supports_timeout()) {
-    Warn(absl::StrCat(
-        "The backend class '", ClassNameOf(*used_),
-        "' does not support timeout. You have set 'timeout=", *r.timeout,
-        "' in Parallel but the 'timeout' parameter will not be "
-        "used."));
+    Warn(absl::StrCat("The backend class '", ClassNameOf(*used_),
+                      "' does not support timeout. You have set 'timeout=",
+                      GeneralText(*r.timeout, 6),
+                      "' in Parallel but the 'timeout' parameter will not be "
+                      "used."));
   }
   return n_jobs;
 }
@@ -120,14 +72,8 @@ CallPlan ParallelState::Plan(ReturnAs return_as, int n_jobs) const {
   plan.keep_backend = session_;
   plan.caller_may_help = r.caller_runs;
   if (r.task_timeout.has_value())
-    plan.task_timeout = ToDuration(*r.task_timeout);
-  if (n_jobs == 1) return plan;
-  plan.pre_dispatch = PreDispatch(r.pre_dispatch, n_jobs);
-  if (r.timeout.has_value() && used_->supports_timeout()) {
-    plan.timeout = ToDuration(*r.timeout);
-  }
-  plan.caller_config = ActiveConfig();
-  plan.task_config = TaskConfig(*used_);
+    plan.task_timeout = CallPlan::ToDuration(*r.task_timeout);
+  if (n_jobs > 1) Runners().complete(r, plan);
   return plan;
 }
 
