@@ -58,7 +58,7 @@ int LibraryThreadsMaskSize() {
 
 // What the child says: "own=1 count=2 thread=2 <warning>".
 int Report() {
-  std::cout << "own=" << OwnMaskSize() << " count=" << CpuCount()->count
+  std::cout << "own=" << OwnMaskSize() << " count=" << CpuCount().count
             << " thread=" << LibraryThreadsMaskSize() << " "
             << AffinityWarning() << std::endl;
   return 0;
@@ -82,7 +82,7 @@ class AffinityProcessTest : public testing::Test {
     if (OwnMaskSize() < 2) GTEST_SKIP() << "needs two CPUs";
   }
   const std::string all_ = std::to_string(OwnMaskSize());
-  const std::string count_ = std::to_string(CpuCount()->count);
+  const std::string count_ = std::to_string(CpuCount().count);
 };
 
 TEST_F(AffinityProcessTest, AnOrdinaryProcess) {

@@ -184,6 +184,7 @@ int WildAfterwards(int n) {
 }
 
 TEST(GoneWildTest, NonsenseBehindAnAnswerFailsTheTaskThatRunsThen) {
+  int n_failed = 0;
   for (int round = 0; round < 20; ++round) {
     SCOPED_TRACE(round);
     const auto outcomes = Parallel({.n_jobs = 2, .batch_size = 1})
@@ -191,7 +192,7 @@ TEST(GoneWildTest, NonsenseBehindAnAnswerFailsTheTaskThatRunsThen) {
                                 return delayed(WildAfterwards)(i);
                               }));
     ASSERT_THAT(outcomes, SizeIs(40));
-    int n_failed = 0;
+    const int before = n_failed;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (outcomes[i].has_value()) {
         EXPECT_EQ(outcomes[i].value(), static_cast<int>(i));
@@ -199,8 +200,11 @@ TEST(GoneWildTest, NonsenseBehindAnAnswerFailsTheTaskThatRunsThen) {
         ++n_failed;
       }
     }
-    EXPECT_EQ(n_failed, 1);
+    // None where the call was over before anybody read it.
+    EXPECT_LE(n_failed, before + 1);
+    shutdown();  // Whoever is wild and was not found out.
   }
+  EXPECT_GT(n_failed, 0);
 }
 
 }  // namespace
