@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <sstream>
 #include <string>
@@ -154,23 +157,25 @@ TEST(GoneWildTest, IsACrashOfThatWorkerAlone) {
   EXPECT_TRUE(Eventually([] { return Children().empty(); }));
 }
 
-// Puts what is no answer behind the one of the task that runs now, once that is
-// told, so that its reader finds both.
-void AnswerTooMuch() {
-  using internal::ChannelHeader;
+internal::ChannelHeader& OwnChannel() {
   for (const Piece& piece : SharedPieces()) {
-    auto* const header = reinterpret_cast<ChannelHeader*>(piece.begin);
-    if (header->magic != internal::kChannelMagic) continue;
-    const std::uint32_t before = header->head.load();
-    std::uint32_t head = before;
-    while (head == before) head = header->head.load();
-    const internal::Frame nonsense = {.bytes = ~0U, .kind = 77, .flags = 0};
-    std::memcpy(reinterpret_cast<void*>(piece.begin + internal::kHeaderBytes +
-                                        2 * internal::kRingBytes +
-                                        head % internal::kRingBytes),
-                &nonsense, sizeof nonsense);
-    header->head.store(head + 16);
+    auto* const header =
+        reinterpret_cast<internal::ChannelHeader*>(piece.begin);
+    if (header->magic == internal::kChannelMagic) return *header;
   }
+  std::abort();
+}
+
+// Puts what is no answer behind the one after `before`, once that is told, so
+// that its reader finds both.
+void AnswerTooMuch(internal::ChannelHeader& header, std::uint32_t before) {
+  std::uint32_t head = before;
+  while (head == before) head = header.head.load();
+  const internal::Frame nonsense = {.bytes = ~0U, .kind = 77, .flags = 0};
+  std::memcpy(reinterpret_cast<std::byte*>(&header) + internal::kHeaderBytes +
+                  2 * internal::kRingBytes + head % internal::kRingBytes,
+              &nonsense, sizeof nonsense);
+  header.head.store(head + 16);
 }
 
 int WildAfterwards(int n) {
@@ -178,7 +183,8 @@ int WildAfterwards(int n) {
   while (is_wild) pause();
   if (n == 3) {
     is_wild = true;
-    std::thread(AnswerTooMuch).detach();
+    internal::ChannelHeader& header = OwnChannel();
+    std::thread(AnswerTooMuch, std::ref(header), header.head.load()).detach();
   }
   return n;
 }
