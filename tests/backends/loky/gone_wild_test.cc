@@ -175,7 +175,11 @@ void AnswerTooMuch(internal::ChannelHeader& header, std::uint32_t before) {
   std::memcpy(reinterpret_cast<std::byte*>(&header) + internal::kHeaderBytes +
                   2 * internal::kRingBytes + head % internal::kRingBytes,
               &nonsense, sizeof nonsense);
-  header.head.store(head + 16);
+  // The worker says anew how far it is when it rings. Until it is killed.
+  for (;;) {
+    header.head.store(head + 16);
+    std::this_thread::yield();
+  }
 }
 
 int WildAfterwards(int n) {

@@ -1,6 +1,7 @@
 // What another process is sent to call is a runner of ours, or refused.
 #include "joblib/core/shipped_runner.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -147,7 +148,10 @@ TEST(BatchBytesTest, RepliesThatEndTooEarlyFailTheirTasks) {
   std::size_t size = 0;
   ASSERT_EQ(Failures([&](std::string* reply) { size = reply->size(); }), 1);
   for (std::size_t n = 0; n < size; ++n) {
-    EXPECT_GE(Failures([n](std::string* reply) { reply->resize(n); }), 1) << n;
+    const int failures = Failures(
+        [n](std::string* reply) { reply->resize(std::min(n, reply->size())); });
+    constexpr std::size_t kHeader = 20;  // All before the first answer.
+    EXPECT_GE(failures, n < kHeader ? 3 : 1) << n;
   }
 }
 
@@ -157,6 +161,7 @@ TEST(BatchBytesTest, RepliesWithAnyByteChangedAreValuesOrErrors) {
   for (std::size_t i = 0; i < size; ++i) {
     for (const int bits : {0x01, 0x80, 0xff}) {
       Failures([&](std::string* reply) {
+        if (i >= reply->size()) return;  // Of a smaller batch.
         (*reply)[i] = static_cast<char>((*reply)[i] ^ bits);
       });
     }
